@@ -1,0 +1,203 @@
+"""The Faust app: one agent for the events topic, on the ledger transport.
+
+`feedback worker` runs it, and so does `faust -A agents.app worker`; for the latter `app` is made
+on first access, from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import faust
+from faust.transport.drivers import TRANSPORTS
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from agents.counting import Counting
+from agents.letters import DeadLetters
+from agents.metrics import WorkerMetrics
+from agents.topic_guard import TopicGuard
+from agents.transport import BatchSchema, Consumer
+from agents.web import add_pages
+from streams.errors import ConfigurationError
+from streams.fold import Fold
+from streams.ledger import Ledger
+
+if TYPE_CHECKING:
+    from agents.reading import Batch
+    from agents.settings import Settings
+    from agents.topic_guard import TopicFacts
+    from streams.layout import Layout
+
+logger = logging.getLogger(__name__)
+
+TRANSPORTS.aliases["ledger"] = "agents.transport:Transport"
+
+HEALTH_SECONDS: Final = 2.0
+# A topic that was created again must be found before much of it is taken for the old one's.
+TOPIC_SECONDS: Final = 15.0
+# A partition that is added must be noticed before many revisions went to the wrong one.
+_METADATA_MILLISECONDS: Final = 30_000
+_REDIS_SECONDS: Final = 5.0
+
+
+class App(faust.App):
+    """A Faust app that stops in time and remembers why."""
+
+    counting: Counting
+    stop_within_seconds: float = 8.0
+    fatal: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the process with an error that no retry can mend."""
+        if self.fatal is None:
+            self.fatal = error
+            self.loop.call_soon_threadsafe(lambda: self.loop.create_task(self.crash(error)))
+
+    def _crash(self, reason: BaseException) -> None:
+        """Called by Faust when any part of the app has failed; the first reason is remembered."""
+        # A fetcher that is stopped in a rebalance "crashes" with its own cancellation.
+        if self.fatal is None and not isinstance(reason, asyncio.CancelledError):
+            self.fatal = reason
+        super()._crash(reason)
+
+    @property
+    def exit_status(self) -> int:
+        """0 stopped as asked, 2 the configuration does not fit what is stored, 1 otherwise."""
+        if self.fatal is None:
+            return 0
+        return 2 if isinstance(self.fatal, ConfigurationError) else 1
+
+    @property
+    def last_words(self) -> str:
+        """Why the process ends."""
+        return f"stopped: {self.fatal}" if self.fatal else "stopped: asked to by a signal"
+
+    async def on_stop(self) -> None:
+        """Stop, or leave: while the broker is away Faust would wait for it for 45 s and more.
+
+        Leaving at any moment is safe, because only the ledger says what has been counted.
+        """
+        timer = threading.Timer(self.stop_within_seconds, self._leave)
+        timer.daemon = True
+        timer.start()
+        await super().on_stop()
+
+    def _leave(self) -> None:
+        logger.warning("not waiting for Kafka any longer")
+        logger.info("feedback worker %s", self.last_words)
+        os._exit(self.exit_status)
+
+
+def redis_client(settings: Settings) -> Redis:
+    """The workers' Redis client. Its own retries are safe: every write is a compare-and-set."""
+    secrets: dict[str, Any] = {}
+    if settings.redis_username:
+        secrets["username"] = settings.redis_username
+    if settings.redis_password:
+        secrets["password"] = settings.redis_password.get_secret_value()
+    if settings.redis_ca_file:
+        secrets["ssl_ca_certs"] = str(settings.redis_ca_file)
+    return Redis.from_url(
+        settings.redis_url,
+        socket_timeout=_REDIS_SECONDS,
+        socket_connect_timeout=_REDIS_SECONDS,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), 3),
+        **secrets,
+    )
+
+
+def create_app(settings: Settings, layout: Layout, facts: TopicFacts) -> App:
+    """The worker's app for an events topic that exists. Connects to nothing yet."""
+    app = App(settings.group, **faust_settings(settings))
+    app.stop_within_seconds = settings.stop_within_seconds
+    registry = CollectorRegistry()
+    redis = redis_client(settings)
+    counting = app.counting = Counting(
+        ledger=Ledger(redis, settings.topic, layout),
+        fold=Fold(layout, customer_key=settings.customer_key.get_secret_value().encode()),
+        letters=DeadLetters(settings, facts.max_message_bytes),
+        guard=TopicGuard(settings, redis, facts),
+        metrics=WorkerMetrics(registry),
+        fail=app.fail,
+    )
+    # Without acknowledgements Faust's own tracking of offsets plays no part.
+    topic = app.topic(settings.topic, schema=BatchSchema(), acks=False)
+
+    @app.agent(topic, name="count")
+    async def count(stream: faust.StreamT[Batch]) -> None:
+        """Give each batch to its reading, which counts them in order."""
+        async for batch in stream:
+            batch.reading.queue.put_nowait(batch)
+
+    @app.timer(HEALTH_SECONDS)
+    async def beat() -> None:
+        consumer = app.consumer
+        if isinstance(consumer, Consumer):
+            await counting.beat(log_is_seen=consumer.log_is_seen)
+
+    @app.timer(TOPIC_SECONDS)
+    async def watch() -> None:
+        await counting.watch_topic()
+
+    add_pages(app, counting, registry)
+    return app
+
+
+def faust_settings(settings: Settings) -> dict[str, Any]:
+    """Faust's configuration: no tables, no leader, no transactions, the ledger's transport."""
+    return {
+        "broker": [f"ledger://{broker}" for broker in settings.brokers],
+        "broker_credentials": _credentials(settings),
+        "store": "memory://",
+        "datadir": Path("/nonexistent"),
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,
+        "table_standby_replicas": 0,
+        # aiokafka must never move a position by itself: the ledger says what expired offsets mean.
+        "consumer_auto_offset_reset": "none",
+        "consumer_max_fetch_size": settings.fetch_bytes,
+        "consumer_metadata_max_age_ms": _METADATA_MILLISECONDS,
+        "broker_max_poll_records": settings.poll_records,
+        "broker_session_timeout": settings.session_timeout_seconds,
+        "broker_heartbeat_interval": settings.session_timeout_seconds / 4,
+        "broker_commit_interval": 5.0,
+        "stream_buffer_maxsize": 64,
+        # Writes are fenced by the ledger, so nothing need be waited for in a rebalance.
+        "stream_wait_empty": False,
+        "worker_redirect_stdouts": False,
+        "web_enabled": True,
+        "web_bind": settings.web_host,
+        "web_port": settings.web_port,
+        "loghandlers": [],
+    }
+
+
+def _credentials(settings: Settings) -> faust.auth.Credentials | None:
+    tls = settings.kafka_tls
+    if settings.kafka_username and settings.kafka_password:
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=tls,
+        )
+    return faust.SSLCredentials(tls) if tls else None
+
+
+def __getattr__(name: str) -> Any:
+    """`agents.app:app`, for `faust -A agents.app worker`: made from the environment."""
+    if name != "app":
+        raise AttributeError(name)
+    from agents.worker import app_from_environment  # noqa: PLC0415 - it imports this module
+
+    app = app_from_environment()
+    globals()["app"] = app
+    return app

@@ -1,0 +1,158 @@
+"""Settings of all processes, read once from the environment (`FEEDBACK_…`)."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import ConfigurationError
+
+PREFIX = "FEEDBACK_"
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """Every setting, its variable being `FEEDBACK_` and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    kafka_brokers: str = Field("127.0.0.1:9092", description="host:port, separated by commas")
+    kafka_security_protocol: SecurityProtocol = Field("PLAINTEXT", description="how to connect")
+    kafka_sasl_mechanism: SaslMechanism = Field("PLAIN", description="for SASL_* protocols")
+    kafka_username: str | None = Field(None, description="SASL user")
+    kafka_password: SecretStr | None = Field(None, description="SASL password")
+    kafka_ca_file: Path | None = Field(None, description="PEM of the brokers' authority")
+    kafka_cert_file: Path | None = Field(None, description="PEM of the client's certificate")
+    kafka_key_file: Path | None = Field(None, description="PEM of the client's key")
+    kafka_api_version: str | None = Field(
+        None, description="protocol version for publishing, such as 2.0; found out by default"
+    )
+
+    topic: str = Field("feedback.events", pattern=r"^[A-Za-z0-9._-]{1,249}$", description="events")
+    dead_letter_topic: str = Field(
+        "feedback.dead-letters", pattern=r"^[A-Za-z0-9._-]{1,249}$", description="refused events"
+    )
+    group: str = Field("feedback", min_length=1, description="consumer group of the workers")
+
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="redis://, rediss:// (TLS) or unix:// address"
+    )
+    redis_username: str | None = Field(None, description="ACL user, if not in the address")
+    redis_password: SecretStr | None = Field(None, description="ACL password, likewise")
+    redis_ca_file: Path | None = Field(None, description="PEM of the Redis server's authority")
+
+    kpi_file: Path = Field(Path("kpis.yaml"), description="the KPI file")
+    customer_key: SecretStr = Field(
+        SecretStr(""), description="key of the hash under which customers are stored"
+    )
+
+    web_host: str = Field("127.0.0.1", description="worker: address of health and metrics")
+    web_port: int = Field(6066, ge=0, le=65535, description="worker: its port")
+    exporter_host: str = Field("127.0.0.1", description="exporter: address of /metrics")
+    exporter_port: int = Field(9108, ge=0, le=65535, description="exporter: its port")
+    refresh_seconds: float = Field(2.0, gt=0, le=60, description="exporter: time between reads")
+
+    poll_records: int = Field(8_000, ge=1, le=100_000, description="records taken in one poll")
+    fetch_bytes: int = Field(
+        4 * 1024 * 1024, ge=64 * 1024, description="bytes fetched from a partition at once"
+    )
+    session_timeout_seconds: float = Field(
+        10.0, ge=1, le=300, description="after which a silent worker loses its partitions"
+    )
+    stop_within_seconds: float = Field(8.0, gt=0, le=60, description="then the worker exits anyway")
+    log_level: LogLevel = Field("info", description="what is logged to standard error")
+
+    @field_validator("kafka_brokers")
+    @classmethod
+    def _brokers(cls, value: str) -> str:
+        for broker in value.split(","):
+            host, _, port = broker.strip().rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65536:
+                raise ValueError("must be host:port, several separated by commas")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: str) -> str:
+        if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @model_validator(mode="after")
+    def _credentials(self) -> Settings:
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_username and self.kafka_password
+        ):
+            raise ValueError("SASL needs FEEDBACK_KAFKA_USERNAME and FEEDBACK_KAFKA_PASSWORD")
+        if bool(self.kafka_cert_file) != bool(self.kafka_key_file):
+            raise ValueError("FEEDBACK_KAFKA_CERT_FILE and FEEDBACK_KAFKA_KEY_FILE go together")
+        for path in (
+            self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file, self.redis_ca_file
+        ):  # fmt: skip
+            if path is not None and not path.is_file():
+                raise ValueError(f"there is no file {path}")
+        return self
+
+    @property
+    def brokers(self) -> list[str]:
+        """The brokers, one `host:port` each."""
+        return [broker.strip() for broker in self.kafka_brokers.split(",")]
+
+    @property
+    def kafka_tls(self) -> ssl.SSLContext | None:
+        """The TLS context for Kafka, or None where the protocol has no TLS."""
+        if "SSL" not in self.kafka_security_protocol.removeprefix("SASL_"):
+            return None
+        context = ssl.create_default_context(
+            cafile=str(self.kafka_ca_file) if self.kafka_ca_file else None
+        )
+        if self.kafka_cert_file and self.kafka_key_file:
+            context.load_cert_chain(self.kafka_cert_file, self.kafka_key_file)
+        return context
+
+    @property
+    def redis_shown(self) -> str:
+        """The Redis address without a password, for messages."""
+        parts = urlsplit(self.redis_url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, `overrides` (options given by hand) winning over it.
+
+    Raises `ConfigurationError` with every mistake; the value of a secret is never repeated.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [_line(tuple(e["loc"]), e["msg"]) for e in error.errors(include_input=False)]
+        raise ConfigurationError("Wrong settings:\n  " + "\n  ".join(lines)) from None
+
+
+def _line(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not place:
+        return message
+    # Pydantic names a wrong variable by its prefixed name, an override by the field's.
+    name = str(place[0]).upper()
+    return f"{name if name.startswith(PREFIX) else PREFIX + name}: {message}"
+
+
+def settings_help() -> str:
+    """One line for each variable: its name, what it sets and the default."""
+    lines = []
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+        suffix = f" (default {shown})" if shown not in (None, "") else ""
+        lines.append(f"{PREFIX}{name.upper()}: {field.description}{suffix}")
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""What is stored: measures, dimensions, breakdowns and tiers, with a version and a hash.
+
+The layout is the part of a KPI file that decides the shape of the counts. Two workers whose
+layouts differ must never write to the same ledger, so its `token` is part of every write's
+compare-and-set. A layout is kept in the ledger under its version, because taking back an old
+answer needs the cells as they were when it was counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+MeasureKind = Literal["rating", "flag", "sentiment"]
+
+SENTIMENT = "sentiment"
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """One thing a customer can answer, or the sentiment computed from the comment."""
+
+    name: str
+    kind: MeasureKind
+    low: int = 0
+    high: int = 1
+
+    @property
+    def cell_id(self) -> str:
+        """Its name in a cell: a changed scale is another name, so old counts never mix in."""
+        match self.kind:
+            case "rating":
+                return f"{self.name}@{self.low}..{self.high}"
+            case "flag":
+                return f"{self.name}@flag"
+            case "sentiment":
+                return f"{self.name}@vader3"
+
+
+class Dimension(msgspec.Struct, frozen=True):
+    """A way to split answers. Up to `10 * shown` values are counted apart in each partition."""
+
+    name: str
+    shown: int
+
+    @property
+    def admitted(self) -> int:
+        """How many values a partition tells apart before the rest becomes `other`."""
+        return 10 * self.shown
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """Buckets of `seconds`, kept while younger than `retention_seconds` by event time."""
+
+    seconds: int
+    retention_seconds: int
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """The shape of what is stored.
+
+    `breakdowns` are the ones that must be stored: none is contained in another, and every other
+    declared breakdown, and the total, is a sum over one of them. `tiers` run from fine to coarse;
+    each tier's seconds divide the next one's and its retention is not longer.
+    `horizon_seconds` is how long an id is remembered; None: ids are not kept (`dedupe: off`).
+    """
+
+    version: int
+    measures: tuple[Measure, ...]
+    dimensions: tuple[Dimension, ...]
+    breakdowns: tuple[tuple[str, ...], ...]
+    tiers: tuple[Tier, ...]
+    horizon_seconds: int | None
+    late_after_seconds: int
+
+    @property
+    def hash(self) -> str:
+        """Twelve hex digits that differ when anything stored would differ."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:12]
+
+    @property
+    def token(self) -> str:
+        """Version and hash together, as the ledger compares them."""
+        return f"{self.version}:{self.hash}"
+
+    @property
+    def sentiment(self) -> Measure | None:
+        """The measure computed from comments, if any KPI needs it."""
+        return next((m for m in self.measures if m.kind == SENTIMENT), None)
+
+    @property
+    def longest_retention_seconds(self) -> int:
+        """Retention of the coarsest tier."""
+        return self.tiers[-1].retention_seconds

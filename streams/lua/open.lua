@@ -1,0 +1,22 @@
+-- Read a partition's ledger; create it where there is none, raise its layout to a newer one.
+-- `layout_from:<version>` is the offset from which a layout is counted by; an audit needs it.
+--
+-- KEYS: 1 ledger, 2 values
+-- ARGV: 1 a new epoch, 2 version, 3 layout token (version:hash), 4 layout as JSON,
+--       5 the log's first offset, 6 complete_from for a new ledger
+local position = redis.call('HGET', KEYS[1], 'position')
+if not position then
+  redis.call('DEL', KEYS[1], KEYS[2])
+  redis.call('HSET', KEYS[1], 'position', ARGV[5], 'epoch', ARGV[1], 'layout', ARGV[3],
+    'complete_from', ARGV[6], 'layout:' .. ARGV[2], ARGV[4], 'layout_from:' .. ARGV[2], ARGV[5])
+else
+  local stored = redis.call('HGET', KEYS[1], 'layout') or '0:'
+  if stored ~= ARGV[3] then
+    local version = tonumber(string.match(stored, '^(%d+):'))
+    if tonumber(ARGV[2]) <= version then return {'mismatch', stored} end
+    redis.call('HSET', KEYS[1], 'layout', ARGV[3], 'layout:' .. ARGV[2], ARGV[4],
+      'layout_from:' .. ARGV[2], position)
+  end
+end
+return {position and 'open' or 'created', redis.call('HGETALL', KEYS[1]),
+  redis.call('HGETALL', KEYS[2])}

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from agents.commands.score import command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KPIS = """
+measures: {csat: {kind: rating, scale: [1, 5]}}
+dimensions: {product: {max: 5}, channel: {max: 5}}
+kpis:
+  csat:
+    title: Satisfaction
+    formula: {top_box: {measure: csat, at_least: 4}}
+    target: 85
+    min_answers: 2
+    owner: support
+"""
+
+
+@pytest.fixture
+def kpis(tmp_path: Path) -> Path:
+    path = tmp_path / "kpis.yaml"
+    path.write_text(KPIS)
+    return path
+
+
+def event(event_id: str, csat: int, **fields: Any) -> str:
+    answer = {"event_id": event_id, "occurred_at": "2021-03-01T12:00:00Z"}
+    return json.dumps(answer | {"measures": {"csat": csat}} | fields)
+
+
+EVENTS = "\n".join(
+    [
+        event("a", 5, dimensions={"product": "router", "channel": "chat"}),
+        event("b", 2, dimensions={"product": "router"}),
+        event("c", 4, dimensions={"product": "phone"}),
+    ]
+)
+
+
+def score(kpis: Path, *arguments: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(command, [*arguments, "--kpis", str(kpis)], input=text)
+
+
+def test_json_rows_have_exactly_the_promised_fields(kpis: Path, tmp_path: Path) -> None:
+    """Rows are {kpi, breakdown, segment, window, answers, score, lower, upper, state}."""
+    (tmp_path / "answers.jsonl").write_text(EVENTS)
+    result = score(
+        kpis, str(tmp_path / "answers.jsonl"), "--breakdown", "product", "--format", "json"
+    )
+    assert 0 == result.exit_code
+    rows = json.loads(result.stdout)
+    bounds = ("lower", "upper")
+    assert [
+        {
+            "kpi": "csat", "breakdown": breakdown, "segment": segment, "window": "all",
+            "answers": answers, "score": value, "state": state,
+        }
+        for breakdown, segment, answers, value, state in (
+            ("all", {}, 3, pytest.approx(66.667, abs=0.001), "ok"),
+            ("product", {"product": "phone"}, 1, 100.0, "insufficient"),
+            ("product", {"product": "router"}, 2, 50.0, "ok"),
+        )
+    ] == [{k: v for k, v in row.items() if k not in bounds} for row in rows]  # fmt: skip
+    assert all(0 <= row["lower"] <= row["score"] <= row["upper"] <= 100 for row in rows)
+
+
+def test_standard_input_and_breakdowns_in_any_order(kpis: Path) -> None:
+    """`-` reads standard input; a breakdown is named in the KPI file's order."""
+    arguments = ("-", "--breakdown", "channel,product", "--format", "json")
+    result = score(kpis, *arguments, text=EVENTS)
+    rows = json.loads(result.stdout)
+    assert ["all"] + 3 * ["product,channel"] == [row["breakdown"] for row in rows]
+    assert {"product": "phone", "channel": "unknown"} == rows[1]["segment"]
+
+
+def test_refused_lines_are_told_by_place_and_reason_never_by_words(kpis: Path) -> None:
+    """Refusals go to standard error without what a customer wrote; the rest is scored; exit 1."""
+    text = "\n".join([EVENTS, event("d", 9, comment="my secret words"), "not json"])
+    result = score(kpis, "-", "--format", "json", text=text)
+    assert 1 == result.exit_code
+    assert 3 == json.loads(result.stdout)[0]["answers"]
+    assert "standard input:4: off_scale: " in result.stderr
+    assert "standard input:5: not_json: " in result.stderr
+    assert "5 events: 3 applied, 2 refused" in result.stderr
+    assert "secret" not in result.output
+
+
+def test_many_refusals_are_not_all_written(kpis: Path) -> None:
+    """A wrong file does not flood the terminal: some lines, then the totals."""
+    result = score(kpis, "-", text="nonsense\n" * 500)
+    assert 20 == result.stderr.count("not_json")
+    assert "500 refused" in result.stderr
+
+
+def test_csv_with_columns_named_as_places(kpis: Path, tmp_path: Path) -> None:
+    """A CSV file needs no mapping where its columns are named as places of the event."""
+    rows = "event_id,occurred_at,measures.csat\na,2021-03-01T12:00:00Z,5\n"
+    (tmp_path / "answers.csv").write_text(rows)
+    result = score(kpis, str(tmp_path / "answers.csv"), "--format", "json")
+    assert (0, 1) == (result.exit_code, json.loads(result.stdout)[0]["answers"])
+
+
+def test_table_for_people(kpis: Path) -> None:
+    """The default is a table with the KPI's title, the interval and the state in words."""
+    result = score(kpis, "-", "--breakdown", "product", text=EVENTS)
+    assert 0 == result.exit_code
+    for word in ("Satisfaction", "router", "50.00", "insufficient"):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--breakdown", "region"), "'region' is no dimension; the KPI file has product, channel"),
+        (("--window", "soon"), "'soon' is no duration"),
+    ],
+)
+def test_wrong_use_is_status_2(kpis: Path, arguments: tuple[str, ...], words: str) -> None:
+    """A wrong option is refused with what would be right, before anything is scored."""
+    result = score(kpis, "-", *arguments, text=EVENTS)
+    assert 2 == result.exit_code
+    assert words in result.stderr
