@@ -126,7 +126,8 @@ class Counting:
         1. Make sure that the topic is the one that was counted.
         2. Read the ledger; without one, begin at the log's start.
         3. A position past the log's end belongs to another log.
-        4. A position before what we had reached: Redis lost writes, so begin a new epoch.
+        4. A position before what had been reached, by us or by who committed to Kafka: Redis lost
+           writes, so begin a new epoch.
         5. A position before the log's start: those offsets have expired.
         """
         # 1.
@@ -145,7 +146,8 @@ class Counting:
         if state.position > bounds.log_end:
             raise self.guard.past_the_end(tp, state.position, bounds.log_end)
         # 4. and 5.
-        reached = self._reached.get(partition, 0)
+        committed = bounds.committed or 0
+        reached = 0 if state.created else max(self._reached.get(partition, 0), committed)
         if state.position < max(reached, bounds.log_start):
             state = await self._restart(tp, state, bounds, reached)
         self._reached[partition] = state.position

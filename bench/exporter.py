@@ -4,8 +4,8 @@
     python bench/exporter.py --products 500 --channels 20 --kpis 1 --windows 24h
 
 Starts a Redis of its own and writes history and traffic as the ledger would (cells, touched set,
-position at one moment). Redis, the traffic and the scraping share the machine, so the bars are judged
-by the exporter's time on its core; the scraping client's is in it.
+position at one moment). Redis, the traffic and the scraping share the machine, so the bars are
+judged by the exporter's time on its core; the scraping client's is in it.
 """
 
 from __future__ import annotations

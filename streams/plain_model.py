@@ -42,14 +42,18 @@ class Counted(NamedTuple):
 
     def cells(self, now: float) -> Iterator[tuple[Bucket, Cell, int]]:
         """Each cell that it counts in and is still kept at `now`, and by how much it moves it."""
+        cells = list(self._cells())
         for tier in self.layout.tiers:
-            if self.occurred < now - tier.retention_seconds:
-                continue
-            bucket = Bucket(tier.seconds, self.occurred - self.occurred % tier.seconds)
+            if self.occurred >= now - tier.retention_seconds:
+                bucket = Bucket(tier.seconds, self.occurred - self.occurred % tier.seconds)
+                for cell, amount in cells:
+                    yield bucket, cell, amount
+
+    def _cells(self) -> Iterator[tuple[Cell, int]]:
+        for measure, value, amount in self._moved():
             for breakdown in self.layout.breakdowns:
                 segment = tuple([self.segment[dimension] for dimension in breakdown])
-                for measure, value, amount in self._moved():
-                    yield bucket, Cell(breakdown, segment, measure, value), amount
+                yield Cell(breakdown, segment, measure, value), amount
 
     def _moved(self) -> Iterator[tuple[str, str, int]]:
         for measure, answer in zip(self.layout.measures, self.answers, strict=True):

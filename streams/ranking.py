@@ -10,12 +10,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from streams.admission import OTHER, UNKNOWN
+from streams.projection import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from streams.layout import Dimension
-    from streams.projection import Group, Segment
+    from streams.layout import Dimension, Layout
+    from streams.projection import Segment
     from streams.scores import Tally
 
 Shown = frozenset[str] | None
@@ -25,36 +26,39 @@ Shown = frozenset[str] | None
 _SUMS = frozenset({"sum", "sum_squares"})
 
 
+def ranking_groups(layout: Layout, breakdowns: Iterable[tuple[str, ...]]) -> list[Group]:
+    """The tallies that rank the values of each dimension of `breakdowns`: those of all measures."""
+    used = {name for breakdown in breakdowns for name in breakdown}
+    return [
+        Group(measure.cell_id, (dimension.name,))
+        for dimension in layout.dimensions
+        for measure in layout.measures
+        if dimension.name in used
+    ]
+
+
 def shown_values(
     dimensions: Iterable[Dimension],
-    groups: Sequence[Group],
+    ranking: Sequence[Group],
     tallies: Callable[[Group], Mapping[Segment, Tally]],
 ) -> dict[str, Shown]:
-    """The values to show by name, of each dimension that some group is split by.
+    """The values to show by name, of each dimension that `ranking` (`ranking_groups`) ranks.
 
-    `tallies` gives a group's tallies of the longest window. Of each measure one group counts.
+    `tallies` gives a group's tallies of the longest window.
     """
     return {
-        dimension.name: _largest(dimension, [(g, tallies(g)) for g in ranked.values()])
+        dimension.name: _largest(dimension, [tallies(group) for group in groups])
         for dimension in dimensions
-        if (ranked := _one_of_each_measure(groups, dimension.name))
+        if (groups := [group for group in ranking if group.breakdown == (dimension.name,)])
     }
 
 
-def _one_of_each_measure(groups: Sequence[Group], dimension: str) -> dict[str, Group]:
-    split = [group for group in groups if dimension in group.breakdown]
-    return {group.measure: group for group in reversed(split)}
-
-
-def _largest(
-    dimension: Dimension, tallies: Iterable[tuple[Group, Mapping[Segment, Tally]]]
-) -> Shown:
+def _largest(dimension: Dimension, tallies: Iterable[Mapping[Segment, Tally]]) -> Shown:
     """`unknown` and `other` are no values of their own: they take no place, and are shown."""
     answers: Counter[str] = Counter()
-    for group, segments in tallies:
-        place = group.breakdown.index(dimension.name)
-        for segment, tally in segments.items():
-            answers[segment[place]] += _answers(tally)
+    for segments in tallies:
+        for (value,), tally in segments.items():
+            answers[value] += _answers(tally)
     named = answers.keys() - {UNKNOWN, OTHER}
     if len(named) <= dimension.shown:
         return None

@@ -5,8 +5,8 @@ that of the most likely distribution which has this mean (empirical likelihood: 
 2.9). That distribution weighs each answer by 1 / (1 - tilt * position), and may hold answers at
 the end of the scale that nobody gave yet (Honda & Takemura 2010), so the interval never leaves
 the scale and never has width 0. On a scale of two values this is Wilson's interval, on one of
-three Tango's (1998). It was chosen over a t interval, a likelihood-ratio interval and added
-answers by coverage at 10 answers: `bench/interval_coverage.py`.
+three Tango's (1998). `bench/interval_coverage.py` shows what it covers beside a t interval, which
+on skewed ratings promises 95 % and holds 65 % at 10 answers.
 
 Positions run from 0, the scale's low end, to 1. Only the side above the observed mean is solved:
 the other is that side of the mirrored answers.
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 # Relative to the distance between observed mean and bound: digits that no board shows.
 _TOLERANCE = 1e-10
 
-# Beyond, the straight line above leads too close to the end, where the function is steep.
+# A first tilt that should move the mean by more variances than this would lie so close to 1 that
+# the search comes back from there slowly.
 _FARTHEST = 3
 
 # Five steps are usual and ten rare; this only bounds what rounding might do at a scale's end.

@@ -20,7 +20,7 @@ from streams.floor_rule import FloorRule, Step, Verdict, replay
 from streams.fold import Fold
 from streams.keys import Bucket
 from streams.kpi_layout import maximal, tier_for
-from streams.ranking import shown_values, summed_rest
+from streams.ranking import ranking_groups, shown_values, summed_rest
 from streams.rows import Place, make_row, scored
 from streams.windows import Span
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from streams.durations import Duration
     from streams.fold import Outcome
     from streams.kpi_file import KpiFile
-    from streams.projection import Segment
+    from streams.projection import Group, Segment
     from streams.ranking import Shown
     from streams.rows import Row
     from streams.scores import Tally
@@ -114,9 +114,11 @@ class FileScores:
             for kpi in self._kpis.kpis.values()
             for breakdown in wanted
         ]
-        tallies = partial(self._counts(window, places, maximal(breakdowns)).tallies, name)
-        groups = [place.group for place in places]
-        shown = shown_values(self._kpis.layout.dimensions, groups, tallies)
+        ranking = ranking_groups(self._kpis.layout, wanted)
+        groups = [*(place.group for place in places), *ranking]
+        counts = self._counts(window, name, groups, maximal(breakdowns))
+        tallies = partial(counts.tallies, name)
+        shown = shown_values(self._kpis.layout.dimensions, ranking, tallies)
         return [
             row
             for place in places
@@ -124,7 +126,11 @@ class FileScores:
         ]
 
     def _counts(
-        self, window: Duration | None, places: list[Place], stored: tuple[tuple[str, ...], ...]
+        self,
+        window: Duration | None,
+        name: str,
+        groups: Sequence[Group],
+        stored: tuple[tuple[str, ...], ...],
     ) -> Counts:
         """The answers of the window, counted as a worker would that stores these breakdowns."""
         layout = msgspec.structs.replace(self._kpis.layout, breakdowns=stored)
@@ -133,8 +139,7 @@ class FileScores:
         for kept in self._inside(window):
             for field, amount in fields.increments(kept.segment, kept.answers, kept.sentiment):
                 cells[field] += amount
-        spans = {place.window: _SPAN for place in places}
-        counts = Counts(layout, spans, [place.group for place in places])
+        counts = Counts(layout, {name: _SPAN}, groups)
         counts.put(0, _BUCKET, {field: b"%d" % count for field, count in cells.items()})
         counts.advance(0)
         counts.settle()

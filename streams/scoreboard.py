@@ -15,7 +15,7 @@ from streams.alert_history import AlertHistory
 from streams.counts import Counts
 from streams.floor_rule import FloorRule, Step, Verdict, replay
 from streams.kpi_layout import tier_for
-from streams.ranking import shown_values, summed_rest
+from streams.ranking import ranking_groups, shown_values, summed_rest
 from streams.rows import Place, Row, Scored, make_row, scored
 from streams.staleness import stale_reason
 from streams.states import window_end
@@ -41,7 +41,9 @@ class Scoreboard:
         self._kpis = kpis
         places = list(_places(kpis))
         spans = {window.name: span_of(window, kpis.layout) for window in kpis.windows}
-        self.counts = Counts(kpis.layout, spans, [place.group for place in places])
+        self._ranking = ranking_groups(kpis.layout, [place.breakdown for place in places])
+        groups = [*(place.group for place in places), *self._ranking]
+        self.counts = Counts(kpis.layout, spans, groups)
         self._longest = max(kpis.windows, key=lambda window: window.seconds).name
         self._sections = [_Section(p, self._history(p, spans[p.window])) for p in places]
 
@@ -51,7 +53,7 @@ class Scoreboard:
         reasons = {w.name: stale_reason(report, token, w.seconds) for w in self._kpis.windows}
         shown = shown_values(
             self._kpis.layout.dimensions,
-            self.counts.projection.groups,
+            self._ranking,
             partial(self.counts.tallies, self._longest),
         )
         moment = _Moment(window_end(report.healths, report.now), _lost_before(report))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from redis.asyncio import Redis
 
 from streams.counts_reader import CountsReader
 from streams.fold import Fold
@@ -43,7 +46,10 @@ kpis:
 """
 
 
-class Record(NamedTuple):
+@dataclass
+class Record:
+    """A record of a topic with LogAppendTime."""
+
     offset: int
     timestamp: int
     timestamp_type: int
@@ -74,19 +80,15 @@ def traffic(now: float, number: int) -> list[Record]:
 
 
 def _written(moment: float) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(moment, UTC).isoformat()
 
 
 async def count(url: str, kpis: KpiFile, records: list[Record], now: float) -> None:
     """As a worker counts them, batch by batch."""
-    from redis.asyncio import Redis
-
     client = Redis.from_url(url)
     ledger, fold = Ledger(client, TOPIC, kpis.layout), Fold(kpis.layout)
     state = await ledger.open(0)
-    for first in range(0, len(records), 70):
+    for first in range(state.position, len(records), 70):
         batch = records[first : first + 70]
         end = batch[-1].offset + 1
         folded = fold(batch, {}, state.view(1), now)
@@ -96,7 +98,7 @@ async def count(url: str, kpis: KpiFile, records: list[Record], now: float) -> N
             result = await ledger.apply(state, folded, end, verified=True)
         assert isinstance(result, Applied)
     await ledger.heartbeat(state, state.position)
-    await client.hset(topic_key(TOPIC), "partitions", "1")  # type: ignore[misc]
+    await client.hset(topic_key(TOPIC), "partitions", "1")
     await client.aclose()
 
 

@@ -63,8 +63,10 @@ class TestRaise:
         assert replay(RULE, steps(tally(0, 30))).raised
 
     def test_needs_an_answer(self) -> None:
-        """Even a rule that asks for no answers says nothing without one."""
-        assert QUIET == replay(RULE._replace(min_answers=0), steps({}))
+        """Even a rule that asks for no answers says nothing without one, its evidence included."""
+        rule, start = RULE._replace(min_answers=0), replay(RULE, steps(tally(BREACHING)))
+
+        assert start == replay(rule, steps({}), start)
 
     def test_no_steps(self) -> None:
         """Without history the rule is quiet."""

@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.layout import Dimension
+from streams.layout import Dimension, Layout, Measure
 from streams.projection import Group, Segment
-from streams.ranking import Shown, shown_values, summed_rest
+from streams.ranking import Shown, ranking_groups, shown_values, summed_rest
 from streams.scores import Tally
 
 PRODUCT = Dimension("product", 2)
@@ -30,17 +30,30 @@ def test_all_values_are_shown_where_they_fit() -> None:
     assert shown({BY_PRODUCT: tallies}) is None
 
 
-def test_answers_of_every_measure_count_once() -> None:
-    """Values rank by their answers over all measures; a second breakdown adds nothing."""
-    finer = Group("csat", ("product", "channel"))
+def test_answers_of_every_measure_count() -> None:
+    """Values rank by their answers to all measures, whichever of them a KPI shows."""
     found = shown(
         {
             BY_PRODUCT: {("a",): {"5": 3}, ("b",): {"5": 2}, ("c",): {}},
-            finer: {("b", "chat"): {"5": 9}},
             Group("nps", ("product",)): {("c",): {"9": 4}},
         }
     )
     assert frozenset({"c", "a", "unknown"}) == found
+
+
+def test_every_measure_ranks_each_dimension_that_is_split_by() -> None:
+    """A dimension that nothing is split by is not ranked."""
+    layout = Layout(
+        version=1,
+        measures=(Measure("csat", "flag"), Measure("sla", "flag")),
+        dimensions=(PRODUCT, Dimension("region", 5)),
+        breakdowns=(("product",),),
+        tiers=(),
+        horizon_seconds=None,
+        late_after_seconds=1,
+    )
+    expected = [Group("csat@flag", ("product",)), Group("sla@flag", ("product",))]
+    assert expected == ranking_groups(layout, [(), ("product",)])
 
 
 def test_sums_of_sentiment_are_no_answers() -> None:
