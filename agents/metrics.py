@@ -110,9 +110,6 @@ REDIS_MEMORY_LIMIT: Final = Gauge(
 SNAPSHOT_SECONDS: Final = Gauge(
     "feedback_snapshot_duration_seconds", "How long the last read of Redis and scoring took."
 )
-SNAPSHOT_TIME: Final = Gauge(
-    "feedback_snapshot_timestamp_seconds", "When Redis was last read with success (Redis's clock)."
-)
 ROWS: Final = Gauge("feedback_rows", "Scores shown: KPI × window × segment.")
 EXPORTER_ERRORS: Final = Gauge(
     "feedback_exporter_errors", "Refreshes that failed for another reason than Redis being away."

@@ -50,7 +50,9 @@ class Rating(Model):
     @classmethod
     def _ascending(cls, scale: tuple[int, int]) -> tuple[int, int]:
         low, high = scale
-        if low >= high:
+        if low == high:
+            wrong("a scale has at least two points, as in [1, 5]")
+        if low > high:
             wrong(f"the lowest answer comes first; write [{high}, {low}]")
         if high - low >= MOST_POINTS or max(-low, high) > FARTHEST_POINT:
             wrong(f"a scale has at most {MOST_POINTS} points between -1000 and 1000, as in [0, 10]")

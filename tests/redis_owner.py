@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from streams.fold import Fold, Folded
+from streams.keys import PartitionKeys
 from streams.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, State, Swept
 from streams.snapshot import Snapshot, read_snapshot
 from tests.feedback_log import CUSTOMER_KEY, LAYOUT, PARTITIONS
@@ -45,11 +46,29 @@ class Connection:
         assert found is not None
         return found
 
-    def everything(self) -> dict[bytes, bytes]:
-        """Give every key with its content, serialised."""
-        return {key: self.redis.dump(key) or b"" for key in self.redis.keys()}
+    def everything(self) -> dict[str, Any]:
+        """Give every key with its content and its time of expiry."""
+        keys = cast("list[bytes]", self.redis.keys())
+        return {key.decode(): (self._content(key), self.redis.expiretime(key.decode())) for key in keys}
 
-    def __enter__(self) -> Connection:
+    def _content(self, key: bytes) -> Any:
+        if self.redis.type(key) == b"zset":
+            return self.redis.zrange(key, 0, -1, withscores=True)
+        return self.redis.hgetall(key)
+
+    def backup(self, topic: str) -> dict[bytes, bytes]:
+        """Give the keys of a topic's partition 0 with their contents, serialised."""
+        keys = cast("list[bytes]", self.redis.keys(f"{PartitionKeys(topic, 0).tag}*"))
+        return {key: cast("bytes", self.redis.dump(key)) for key in keys}
+
+    def restore(self, topic: str, backup: dict[bytes, bytes]) -> None:
+        """Bring a backup back, and nothing else."""
+        for key in self.backup(topic):
+            self.redis.delete(key)
+        for key, content in backup.items():
+            self.redis.restore(key, 0, content)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

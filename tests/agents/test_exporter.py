@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -79,14 +79,30 @@ def test_redis_that_was_never_there_is_stale_not_an_error() -> None:
     assert 0 == found["feedback_exporter_errors", ()]
 
 
-def test_view_that_is_not_refreshed_becomes_stale() -> None:
+@pytest.mark.redis
+def test_view_that_is_not_refreshed_becomes_stale(redis_server: RedisServer) -> None:
     """Should refreshing hang, the last view is not shown as if it were now."""
     moment = 100.0
-    exporter = Exporter(KPIS, nobody_listens(), TOPIC, monotonic=lambda: moment)
+    with redis.from_url(redis_server.url) as client:
+        counted_by(client, KPIS.layout.token)
+        exporter = Exporter(KPIS, client, TOPIC, monotonic=lambda: moment)
+        exporter.refresh()
+    before = exported(exporter)
+    assert (1, 1) == (before["feedback_redis_up", ()], before[at("idle")])
     moment = 116.0
-    found = exported(exporter)
-    assert 0 == found["feedback_redis_up", ()]
-    assert 1 == found[at("stale")]
+    after = exported(exporter)
+    assert (0, 0) == (after["feedback_redis_up", ()], after[at("idle")])
+    assert 1 == after[at("stale")]
+
+
+def counted_by(client: redis.Redis, token: str) -> None:
+    """A topic of one partition, counted by the layout of `token`, empty and healthy."""
+    now = client.time()[0]
+    ledger: dict[Any, Any] = {"position": 0, "epoch": "a", "layout": token, "complete_from": "0"}
+    health: dict[Any, Any] = {"log_end": 0, "position": 0, "last_record_time": "", "time": now}
+    client.hset(f"{{fb:{TOPIC}}}:topic", "partitions", "1")
+    client.hset(f"{{fb:{TOPIC}:0}}:ledger", mapping=ledger)
+    client.hset(f"{{fb:{TOPIC}:0}}:health", mapping=health)
 
 
 def test_collecting_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,9 +234,7 @@ class TestProcess:
         (tmp_path / "kpis.yaml").write_text(file)
         if token:
             with redis.from_url(redis_server.url) as client:
-                client.hset(f"{{fb:{TOPIC}}}:topic", "partitions", "1")
-                ledger = {"position": "0", "epoch": "a", "layout": token, "complete_from": "0"}
-                client.hset(f"{{fb:{TOPIC}:0}}:ledger", mapping=dict(ledger))
+                counted_by(client, token)
         exporter = FeedbackProcess(
             "exporter", "--kpis", str(tmp_path / "kpis.yaml"), "--port", "0",
             directory=tmp_path, environment={"FEEDBACK_REDIS_URL": redis_server.url},

@@ -152,6 +152,11 @@ def test_what_is_declared_changes_the_hash(old: str, new: str) -> None:
     assert layout().hash != parse_kpis(kpi_text().replace(old, new)).layout.hash
 
 
+def test_tiers_may_be_written_in_any_order() -> None:
+    """What is stored goes from fine to coarse."""
+    assert layout(top="retention: {1h: 62d, 10s: 2h, 5m: 8d}") == layout()
+
+
 def test_the_order_of_measures_does_not_change_the_hash() -> None:
     """Moving a line in the file is no change of what is stored."""
     lines = kpi_text().splitlines()

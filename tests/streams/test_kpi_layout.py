@@ -60,6 +60,13 @@ def test_a_tier_keeps_one_bucket_more_than_the_window() -> None:
     assert Tier(60, 7_260) == tier_for(window, [Tier(60, 7_260)])
 
 
+def test_more_than_400_buckets_are_left_to_a_coarser_tier() -> None:
+    """400 buckets of 10 s are read from them; 402 are read as 201 of 20 s."""
+    fine, coarse = Tier(10, DAY), Tier(20, DAY)
+    assert tier_for(Duration.of(4_000), [fine, coarse]) == fine
+    assert tier_for(Duration.of(4_020), [fine, coarse]) == coarse
+
+
 def test_without_a_tier_of_400_buckets_the_coarsest_serves() -> None:
     """2h is 480 buckets of 15 s or 1,440 of 5 s: both can serve, and fewer are read faster."""
     window = Duration.parse("2h")

@@ -122,6 +122,10 @@ def test_the_file(lines: str, expected: list[str]) -> None:
             ["measures.csat.scale: the lowest answer comes first; write [1, 5]"],
         ),
         (
+            "measures: {csat: {kind: rating, scale: [5, 5]}}",
+            ["measures.csat.scale: a scale has at least two points, as in [1, 5]"],
+        ),
+        (
             "measures: {csat: {kind: rating, scale: [1, 5.5]}}",
             ["measures.csat.scale.1: is 5.5; write a whole number"],
         ),
@@ -500,6 +504,13 @@ def test_all_errors_at_once_by_line() -> None:
             f"unknown key; known here are {ALERT_KEYS}. Did you mean window?"
         ),
     ]
+
+
+def test_names_are_suggested_in_one_line() -> None:
+    """A measure with a line break in its name is not among those that are listed."""
+    text = kpi_text().replace("sla_met:", '"a\\nb":').replace("measure: csat", "measure: cast")
+    expected = "unknown measure 'cast'; declared are csat, nps. Did you mean csat?"
+    assert f"kpis.csat.formula.top_box.measure: {expected}" in refusals(text)
 
 
 def test_an_error_is_one_line() -> None:

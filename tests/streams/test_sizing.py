@@ -85,6 +85,19 @@ def test_redis_grows_with_answers(answers: int, partitions: int) -> None:
     assert cost.total <= redis_cost(found, 2 * answers, partitions).total
 
 
+def test_full_buckets_cost_every_cell() -> None:
+    """With answers enough each bucket of each partition holds each value's cell, once."""
+    found = layout(
+        formula="{sentiment: net}",
+        target="0",
+        top="windows: [1h]\nretention: {5m: 6h}\ndedupe: off",
+    )
+    fields = {"csat@1..5": 5, "nps@0..10": 11, "sla_met@flag": 2, "sentiment@vader3": 3 + 2}
+    bucket = 260 + sum(cells * (len(field) + 4 + 12) for field, cells in fields.items())
+    buckets = (6 + 2) * 12
+    assert redis_cost(found, 10**9, 3).cells == 3 * buckets * bucket
+
+
 def test_ids_cost_as_long_as_they_are_kept() -> None:
     """122 bytes an id for each day of the horizon; nothing with `dedupe: off`."""
     assert redis_cost(layout(top="dedupe: {horizon: 3d}"), 1_000, 1).ids == 122 * 1_000 * 3
