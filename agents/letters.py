@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.dead_letter import ROOM_BYTES, dead_letter
 
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agents.settings import Settings
-    from streams.dead_letter import DeadLetter
     from streams.fold import Refused
 
 # Long enough for a leader election, short enough that a missing topic is soon reported.
 _REQUEST_MILLISECONDS: Final = 10_000
+# Below this a letter is nothing but its headers: the topic's limit is then no limit for records.
+_SMALLEST_LETTER: Final = 1_024
 # The producer's own bound; whether a letter fits is decided by `limit_bytes`.
 _LARGEST_REQUEST: Final = 64 * 1024 * 1024
 
@@ -38,18 +40,26 @@ class DeadLetters:
         Raises KafkaError when it has not; sending again may repeat letters, never lose one.
         """
         producer = await self._connected()
-        letters = [
-            dead_letter(cast("Any", r.record), r.refusal, self._limit_bytes) for r in refused
-        ]
-        await asyncio.gather(*[self._deliver(producer, letter) for letter in letters])
+        await asyncio.gather(*[self._deliver(producer, one) for one in refused])
 
-    async def _deliver(self, producer: AIOKafkaProducer, letter: DeadLetter) -> None:
-        await producer.send_and_wait(
-            self._settings.dead_letter_topic,
-            key=letter.key,
-            value=letter.value,
-            headers=list(letter.headers),
-        )
+    async def _deliver(self, producer: AIOKafkaProducer, refused: Refused) -> None:
+        """Deliver one letter, cut down until it fits a topic that takes less than it should."""
+        limit = self._limit_bytes
+        while True:
+            letter = dead_letter(cast("Any", refused.record), refused.refusal, limit)
+            try:
+                await producer.send_and_wait(
+                    self._settings.dead_letter_topic,
+                    key=letter.key,
+                    value=letter.value,
+                    headers=list(letter.headers),
+                )
+            except MessageSizeTooLargeError:
+                limit = letter.size // 2
+                if limit < _SMALLEST_LETTER:
+                    raise
+            else:
+                return
 
     async def _connected(self) -> AIOKafkaProducer:
         async with self._connecting:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
+from streams.event import REASONS
+from streams.fold import OUTCOMES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -131,6 +134,11 @@ class WorkerMetrics:
         self.refused = Counter(
             "feedback_refused", "Refused records, by reason code.", ["reason"], registry=registry
         )
+        # From 0 on: of a series that begins at its first burst, `increase()` would see nothing.
+        for outcome in OUTCOMES:
+            self.events.labels(outcome=outcome)
+        for reason in REASONS:
+            self.refused.labels(reason=reason)
         self.unknown_dimensions = Counter(
             "feedback_unknown_dimensions",
             "Dimensions of events that the KPI file does not declare; they are ignored.",

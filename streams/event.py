@@ -65,6 +65,27 @@ class Refusal(msgspec.Struct, frozen=True):
     detail: str
 
 
+# Every reason code there is: what cannot be read, and what `streams.admission` and
+# `streams.intake` refuse. They are a public contract: tools and dashboards know them.
+REASONS: Final = (
+    "not_json",
+    "not_an_object",
+    "missing_field",
+    "unknown_field",
+    "wrong_type",
+    "bad_event_id",
+    "bad_time",
+    "bad_revision",
+    "misrouted",
+    "in_future",
+    "unknown_measure",
+    "fraction",
+    "off_scale",
+    "bad_dimension",
+    "reserved_value",
+    "ids_not_kept",
+)
+
 _decode = msgspec.json.Decoder(FeedbackEvent).decode
 
 # The place at the end of a msgspec message: "... - at `$.measures[...]`".

@@ -30,7 +30,7 @@ RESERVED_LABELS = frozenset(
     {
         *("kpi", "window", "breakdown", "outcome", "state", "rule", "reason", "severity"),
         *("job", "instance", "team", "alertname"),
-        *("benchmark", "part"),
+        *("benchmark", "part", "owner"),
     }
 )
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.durations import UNIT_SECONDS
 from streams.fold import EXPIRY_GRACE_SECONDS
-from streams.kpi_formulas import Mean, Net, Sentiment
 from streams.layout import SENTIMENT
+from streams.outcomes import outcomes
+from streams.scoreboard import breakdowns_of
 from streams.states import STATES
 
 if TYPE_CHECKING:
@@ -86,27 +87,16 @@ def segments(breakdown: Iterable[str], shown: Mapping[str, int]) -> int:
 
 
 def kpi_cost(kpi: Kpi, file: KpiFile) -> KpiCost:
-    """What the exporter shows of `kpi`, in every window and segment, and of its alert."""
+    """What the exporter shows of `kpi`: in every window and segment, in one window, and once."""
     shown = {dimension.name: dimension.shown for dimension in file.layout.dimensions}
-    whole: tuple[str, ...] = ()
-    split = sum(segments(breakdown, shown) for breakdown in (whole, *kpi.breakdowns))
-    series = split * len(file.windows) * SERIES_A_SEGMENT + SERIES_A_KPI + len(kpi.benchmarks)
+    split = sum(segments(breakdown, shown) for breakdown in breakdowns_of(kpi))
+    by_outcome = len(outcomes(kpi.formula, file.measure(kpi.formula.measure), {}))
+    series = split * (len(file.windows) * SERIES_A_SEGMENT + by_outcome)
+    series += SERIES_A_KPI + len(kpi.benchmarks)
     if kpi.alert:
-        alerting = sum(segments(breakdown, shown) for breakdown in (whole, *kpi.alert.segments))
-        outcomes = _outcomes(kpi, file.measure(kpi.formula.measure))
-        series += alerting * SERIES_AN_ALERT + split * outcomes
+        alerting = sum(segments(breakdown, shown) for breakdown in ((), *kpi.alert.segments))
+        series += alerting * SERIES_AN_ALERT
     return KpiCost(split, series)
-
-
-def _outcomes(kpi: Kpi, measure: Measure) -> int:
-    """Into how many outcomes `feedback_answers` divides the answers."""
-    match kpi.formula:
-        case Net() | Sentiment():
-            return 3
-        case Mean():
-            return measure.high - measure.low + 1
-        case _:
-            return 2
 
 
 def redis_cost(layout: Layout, answers_per_day: int, partitions: int) -> RedisCost:

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from agents import cli
+from agents.families import kpi_families, score_families
 from streams.kpi_load import parse_kpis
 from streams.kpi_schema import kpi_schema
+from streams.rows import AlertView, Row
+from streams.sizing import kpi_cost
 from tests.kpi_texts import kpi_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
+
+# Of 52 x 22 and 22 segments and the whole: ten in each of four windows, two outcomes; three once.
+SERIES = (52 * 22 + 22 + 1) * (4 * 10 + 2) + 3
 
 
 class Result(NamedTuple):
@@ -59,12 +65,12 @@ def test_a_right_file(check: Callable[..., Result], file: Callable[..., Path]) -
     result = check(file(kpi="breakdowns: [[product, channel], [region]]"))
     assert (result.status, result.err) == (0, "")
     for line in [
-        "│ csat │ Customer satisfaction │ product × channel │      1,167 │   46,683 │",
+        "│ csat │ Customer satisfaction │ product × channel │      1,167 │   49,017 │",
         "│      │                       │ region            │            │          │",
         "│ 1h     │ 10s     │",
         "│ 24h    │ 5m      │",
         "│ 30d    │ 1h      │",
-        "Prometheus: 46,683 series at most, and some for the pipeline.",
+        "Prometheus: 49,017 series at most, and some for the pipeline.",
         "Counters: none can overflow. csat has room for 9,223,372,036,854,775,807 answers in",
     ]:
         assert line in result.out
@@ -100,16 +106,45 @@ def test_json(check: Callable[..., Result], file: Callable[..., Path]) -> None:
                 "title": "Customer satisfaction",
                 "breakdowns": [["product", "channel"], ["region"]],
                 "segments": 52 * 22 + 22 + 1,
-                "series": 46_683,
+                "series": SERIES,
             }
         ],
-        "series": 46_683,
+        "series": SERIES,
         "answers_per_day": 1_000,
         "partitions": 2,
         "redis_bytes": {"ids": 122 * 3_000, "total": cells + 122 * 3_000},
         "fullest_counter": {"measure": "csat", "holds_answers": 2**63 - 1},
         "answers_kept": 62_000,
     } == found
+
+
+def test_series_are_those_of_the_exporter() -> None:
+    """What the exporter shows of one segment with everything is what is counted for it."""
+    file = parse_kpis(kpi_text(kpi="floor: 50\nbenchmarks: {industry: 78}\nalert: {}"))
+    raised = AlertView("floor", "ticket", raised=True, evidence=4.0, limit=3.3, since=None)
+    rows = [
+        Row(
+            kpi="csat",
+            window=window.name,
+            breakdown="all",
+            segment=(),
+            answers=12,
+            score=75.0,
+            lower=46.5,
+            upper=91.25,
+            state="ok",
+            reason=None,
+            target=85,
+            floor=50,
+            benchmarks={"industry": 78},
+            outcomes={"satisfied": 9, "unsatisfied": 3},
+            alert=raised if window.name == "24h" else None,
+        )
+        for window in file.windows
+    ]
+    families = [*score_families(rows, file), *kpi_families(file)]
+    shown = sum(len(family.samples) for family in families)
+    assert kpi_cost(file.kpis["csat"], file) == (1, shown)
 
 
 def test_a_wrong_file(check: Callable[..., Result], file: Callable[..., Path]) -> None:
@@ -126,19 +161,19 @@ def test_a_wrong_file(check: Callable[..., Result], file: Callable[..., Path]) -
 
 def test_over_budget(check: Callable[..., Result], file: Callable[..., Path]) -> None:
     """The cost is shown, each budget that it exceeds is named, and the status is 2."""
-    path = file(top="budget: {series: 42, redis: 1KiB}")
+    path = file(top="budget: {series: 44, redis: 1KiB}")
     result = check(path)
     assert result.status == 2
-    assert "Prometheus: 43 series at most" in result.out
+    assert "Prometheus: 45 series at most" in result.out
     series, redis = result.err.splitlines()
-    assert series.startswith("feedback: budget.series: up to 43 series, and the budget is 42; ")
+    assert series.startswith("feedback: budget.series: up to 45 series, and the budget is 44; ")
     assert redis.startswith("budget.redis: up to ")
     assert ", and the budget is 1.0 KiB; " in redis
 
 
 def test_within_budget(check: Callable[..., Result], file: Callable[..., Path]) -> None:
     """A budget that is just met is met."""
-    assert check(file(top="budget: {series: 43, redis: 1TiB}")).status == 0
+    assert check(file(top="budget: {series: 45, redis: 1TiB}")).status == 0
 
 
 def test_a_counter_that_could_overflow(

@@ -114,6 +114,16 @@ def test_an_unknown_field_is_named_if_it_looks_like_a_name() -> None:
     assert "unhappy" not in odd.detail
 
 
+@pytest.mark.parametrize(
+    "name", ["zebra missing required field", "zebra - at `$.revision", "field `zebra`"]
+)
+def test_no_name_can_pose_as_part_of_the_message(name: str) -> None:
+    """The reason is that of an unknown field, and the name is not repeated."""
+    found = refused(json.dumps({**WHOLE, name: 1}).encode())
+    assert found.reason == "unknown_field"
+    assert "zebra" not in found.detail
+
+
 @pytest.mark.parametrize("event_id", ["", "x" * 129, 7, None, ["x"], {}])
 def test_an_identity_is_a_text_of_1_to_128_characters(event_id: Any) -> None:
     """Anything else is refused; longest and shortest are taken."""
