@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -118,7 +119,7 @@ class Replay:
         """Take every record; with `part_is_gone`, admitted values are taken as they are stored."""
         if part_is_gone:
             self.model.values = {d: dict(v) for d, v in self._snapshot.stored.values.items()}
-            self.log_begins = self._snapshot.now
+            self.log_begins = math.inf  # until there is a record
         for record in records:
             moment = self._moments.of(record)
             if part_is_gone and not self.records:

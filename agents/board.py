@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.counts_reader import CountsReader
 from streams.kpi_formulas import score_range
-from streams.outcomes import REFUSED
 from streams.rows import ALL
 from streams.scoreboard import Scoreboard
 from streams.states import lag_seconds
@@ -50,7 +49,7 @@ class Pipeline(NamedTuple):
     @property
     def refused(self) -> int:
         """Events refused; each is a record of the dead-letter topic."""
-        return self.outcomes.get(REFUSED, 0)
+        return self.outcomes.get("refused", 0)
 
     @property
     def refused_share(self) -> float:

@@ -48,7 +48,7 @@ def duration_words(seconds: float | None) -> str:
     """`0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`; a dash where it is not known."""
     if seconds is None or math.isinf(seconds):
         return NOTHING
-    if seconds < 10:  # noqa: PLR2004 - where a tenth stops to matter
+    if seconds < 10:  # where a tenth stops to matter
         return f"{max(seconds, 0.0):.1f} s"
     for unit, size, limit in (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, 172_800)):
         if seconds < limit:
@@ -60,7 +60,7 @@ def bytes_words(size: int) -> str:
     """`2.1 MiB`."""
     value = float(size)
     for unit in ("B", "KiB", "MiB"):
-        if value < 1024:  # noqa: PLR2004 - what makes the next unit
+        if value < 1024:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} GiB"

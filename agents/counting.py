@@ -21,7 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams.errors import ConfigurationError, Unavailable
 from streams.fold import Folded
-from streams.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, Swept
+from streams.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, Swept, mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -68,7 +68,7 @@ REDIS_AWAY: Final = (
 class Counting:
     """Counts the readings of one worker."""
 
-    def __init__(  # noqa: PLR0913 - what a worker is made of
+    def __init__(
         self,
         ledger: Ledger,
         fold: Fold,
@@ -110,15 +110,24 @@ class Counting:
         self._topic_checked = False
 
     async def watch_topic(self) -> None:
-        """Make sure that the topic is still the one that is counted."""
+        """Make sure that the topic is still the one that is counted, by a KPI file like ours."""
         if not self.readings:
             return  # it is checked before the first is opened
         try:
             await self.guard.check()
+            await self._check_version()
         except ConfigurationError as error:
             self.fail(error)
         except (Unavailable, *REDIS_AWAY) as error:
             self.report_waiting(str(error))
+
+    async def _check_version(self) -> None:
+        """Find a newer KPI file at work on other partitions, which we may never be assigned."""
+        layout = self.fold.layout
+        for partition in range(self.guard.partitions):
+            stored = await self.guard.layout_token(partition)
+            if stored and int(stored.partition(":")[0]) > layout.version:
+                raise mismatch(layout, stored)
 
     async def open(self, tp: TP, bounds: Bounds) -> State:
         """The ledger of a partition, ready to be read from; every loss of history is reported.

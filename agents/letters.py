@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _REQUEST_MILLISECONDS: Final = 10_000
 # Below this a letter is nothing but its headers: the topic's limit is then no limit for records.
 _SMALLEST_LETTER: Final = 1_024
+# Letters on their way at once. aiokafka wakes everyone who waits for room in a batch each time one
+# is sent: with thousands waiting it is only busy waking them, until all have run out of time.
+_UNDER_WAY: Final = 500
+_BATCH_BYTES: Final = 64 * 1024
 # The producer's own bound; whether a letter fits is decided by `limit_bytes`.
 _LARGEST_REQUEST: Final = 64 * 1024 * 1024
 
@@ -33,6 +37,7 @@ class DeadLetters:
         self._limit_bytes = source_limit_bytes + ROOM_BYTES
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
+        self._room = asyncio.Semaphore(_UNDER_WAY)
 
     async def send(self, refused: Iterable[Refused]) -> None:
         """Deliver a letter for each refused record; returns when Kafka has them all.
@@ -48,12 +53,13 @@ class DeadLetters:
         while True:
             letter = dead_letter(cast("Any", refused.record), refused.refusal, limit)
             try:
-                await producer.send_and_wait(
-                    self._settings.dead_letter_topic,
-                    key=letter.key,
-                    value=letter.value,
-                    headers=list(letter.headers),
-                )
+                async with self._room:
+                    await producer.send_and_wait(
+                        self._settings.dead_letter_topic,
+                        key=letter.key,
+                        value=letter.value,
+                        headers=list(letter.headers),
+                    )
             except MessageSizeTooLargeError:
                 limit = letter.size // 2
                 if limit < _SMALLEST_LETTER:
@@ -79,6 +85,7 @@ class DeadLetters:
             "bootstrap_servers": settings.brokers,
             "acks": "all",
             "request_timeout_ms": _REQUEST_MILLISECONDS,
+            "max_batch_size": _BATCH_BYTES,
             "max_request_size": _LARGEST_REQUEST,
             "security_protocol": settings.kafka_security_protocol,
             "ssl_context": settings.kafka_tls,

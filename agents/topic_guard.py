@@ -16,7 +16,7 @@ from kafka.errors import KafkaError
 
 from agents.kafka_clients import admin, kafka_errors
 from streams.errors import StorageMismatch, Unavailable
-from streams.keys import topic_key
+from streams.keys import PartitionKeys, topic_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -123,6 +123,12 @@ class TopicGuard:
         if facts.topic_id and known_id != facts.topic_id:
             raise self._changed("has been deleted and created again since it was first counted")
         self.facts = facts
+
+    async def layout_token(self, partition: int) -> str:
+        """Version and hash under which a partition is counted; empty where it has no ledger."""
+        key = PartitionKeys(self._settings.topic, partition).ledger
+        found = await cast("Awaitable[bytes | None]", self._redis.hget(key, "layout"))
+        return (found or b"").decode()
 
     def past_the_end(self, tp: TP, position: int, log_end: int) -> StorageMismatch:
         """The error for a ledger that is ahead of its log."""

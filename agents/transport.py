@@ -262,7 +262,7 @@ class Consumer(driver.Consumer):
     async def force_commit(
         self,
         topics: Any = None,
-        start_new_transaction: bool = True,  # noqa: ARG002, FBT001, FBT002
+        start_new_transaction: bool = True,  # noqa: ARG002
     ) -> bool:
         """Commit the ledger's positions, if Kafka takes them within some seconds."""
         offsets = {

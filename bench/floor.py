@@ -42,7 +42,7 @@ async def main() -> None:
                     key = (second // 10, event.dimensions.get("product"), event.measures["csat"])
                     counts[key] += 1
             name = f"{{fb:{settings.topic}:{tp.partition}}}:ledger"
-            await redis.hset(name, "position", records[-1].offset + 1)  # type: ignore[misc]
+            await redis.hset(name, "position", records[-1].offset + 1)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class Admission:
             (m.name, m.kind == "flag", frozenset(range(m.low, m.high + 1))) for m in layout.measures
         )
         self._by_name = {m.name: m for m in layout.measures if m.kind != "sentiment"}
-        self._segments: dict[tuple[str | None, ...], tuple[str | None, ...] | Refusal] = {}
+        self._segments: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
 
     def admit(self, event: FeedbackEvent, now: float) -> Answer | Refusal | Late:
         """Judge `event` at `now` (Unix seconds: the record's time or the worker's clock)."""
@@ -124,21 +124,17 @@ class Admission:
         return len(dimensions.keys() - self._names)
 
     def _segment(self, raw: tuple[str | None, ...]) -> tuple[str | None, ...] | Refusal:
-        """Check and normalise dimension values, and remember the result."""
-        if len(self._segments) >= _REMEMBERED_SEGMENTS:
-            self._segments.clear()
+        """Check and normalise dimension values; accepted ones, which are short, are remembered."""
         judged: list[str | None] = []
-        result: tuple[str | None, ...] | Refusal | None = None
         for name, value in zip(self._dimensions, raw, strict=True):
             normal = None if value is None else unicodedata.normalize("NFC", value)
             if normal is not None and (problem := _value_problem(name, normal)):
-                result = problem
-                break
+                return problem
             judged.append(normal)
-        if result is None:
-            result = tuple(judged)
-        self._segments[raw] = result
-        return result
+        if len(self._segments) >= _REMEMBERED_SEGMENTS:
+            self._segments.clear()
+        accepted = self._segments[raw] = tuple(judged)
+        return accepted
 
 
 def _explain_value(measure: Measure, value: float) -> Refusal:
@@ -168,7 +164,7 @@ def _value_problem(name: str, value: str) -> Refusal | None:
 def scored_comment(comment: str | None, language: str | None) -> str | None:
     """The comment, or None where its declared language (BCP 47) is another than English."""
     if language in _ENGLISH or (language and language.lower().partition("-")[0] == "en"):
-        return comment
+        return comment or None
     return None
 
 

@@ -1,7 +1,7 @@
 """The event that upstream apps publish: bytes in, a `FeedbackEvent` or a `Refusal` out.
 
 `docs/event.schema.json` is generated from this module. Parsing follows JSON as strictly as the
-schema says; of a key given twice, the last one counts, as in every common parser.
+schema says; of a key given twice, the last one counts, as in most parsers.
 """
 
 from __future__ import annotations
@@ -86,47 +86,83 @@ REASONS: Final = (
     "ids_not_kept",
 )
 
-_decode = msgspec.json.Decoder(FeedbackEvent).decode
 
-# The place at the end of a msgspec message: "... - at `$.measures[...]`".
-_PLACE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-_FIELD = re.compile(r"field `(?P<field>[^`]*)`")
+class Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A `FeedbackEvent` with its measures and dimensions left as they are written.
+
+    Every reader opens the envelope first, so that of a key given twice the last one counts for
+    all, whatever the first one holds.
+    """
+
+    event_id: EventId
+    occurred_at: OccurredAt
+    revision: Revision = 0
+    measures: msgspec.Raw = msgspec.Raw(b"{}")
+    comment: str | None = None
+    language: str | None = None
+    customer: str | None = None
+    dimensions: msgspec.Raw = msgspec.Raw(b"{}")
+    withdrawn: bool = False
+
+
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+_decode_measures = msgspec.json.Decoder(dict[str, bool | int | float | None]).decode
+_decode_dimensions = msgspec.json.Decoder(dict[str, str | None]).decode
+
+# What decoding raises. msgspec leaves a text that is not UTF-8, and deep nesting, to Python.
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+# The place at the end of a msgspec message: "... - at `$.revision`".
+_PLACE = re.compile(r" - at `\$\.?(?P<path>\w*)[^`]*`\Z")
+_MISSING: Final = "Object missing required field `"
+_UNKNOWN: Final = "Object contains unknown field `"
 _SIMPLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 
 
 def decode_event(value: bytes) -> FeedbackEvent | Refusal:
     """The event in a record's value (UTF-8 JSON), or why it cannot be read."""
     try:
-        return _decode(value)
-    except msgspec.ValidationError as error:
-        return _explain(str(error), value)
-    except msgspec.DecodeError as error:
-        return Refusal("not_json", f"The value is not JSON: {_reason(error)}.")
-    except UnicodeDecodeError as error:
-        return Refusal("not_json", f"The value is not UTF-8 (near byte {error.start} of a text).")
-    except RecursionError:
-        return Refusal("not_json", "The value is nested too deeply.")
+        envelope = decode_envelope(value)
+    except UNREADABLE as error:
+        return _explain(error)
+    try:
+        measures = _decode_measures(envelope.measures)
+    except UNREADABLE as error:
+        return _explain_part(error, "measures", envelope.measures)
+    try:
+        dimensions = _decode_dimensions(envelope.dimensions)
+    except UNREADABLE as error:
+        return _explain_part(error, "dimensions", envelope.dimensions)
+    return FeedbackEvent(
+        envelope.event_id,
+        envelope.occurred_at,
+        envelope.revision,
+        measures,
+        envelope.comment,
+        envelope.language,
+        envelope.customer,
+        dimensions,
+        envelope.withdrawn,
+    )
 
 
-def _reason(error: msgspec.DecodeError) -> str:
-    return str(error).removeprefix("JSON is malformed: ").rstrip(".")
-
-
-def _explain(message: str, value: bytes) -> Refusal:
-    """Turn msgspec's message into a code and a sentence; only field names are repeated."""
+def _explain(error: Exception) -> Refusal:
+    """Turn an error into a code and a sentence; of the event only field names are repeated."""
+    if not isinstance(error, msgspec.ValidationError):
+        return _not_json(error)
+    message = str(error)
+    if message.startswith(_MISSING):
+        return Refusal(
+            "missing_field", f"`{message.removeprefix(_MISSING).rstrip('`')}` is missing."
+        )
+    if message.startswith(_UNKNOWN):
+        name = _named(message.removeprefix(_UNKNOWN).rstrip("`"))
+        return Refusal("unknown_field", f"{_known_fields()} {name} is not one.")
     place = _PLACE.search(message)
-    path = place["path"] if place else ""
-    what = message[: place.start()] if place else message
-    field = _FIELD.search(what)
-    if "missing required field" in what and field:
-        return Refusal("missing_field", f"`{field['field']}` is missing.")
-    if "unknown field" in what and field:
-        return Refusal("unknown_field", f"{_known_fields()} {_named(field['field'])} is not one.")
-    if not path:
+    if place is None:
         return Refusal("not_an_object", "The value must be a JSON object.")
-    top = path.split("[", 1)[0].split(".", 1)[0]
-    expectation = what.replace("`", "")
-    match top:
+    expectation = message[: place.start()].replace("`", "")
+    match place["path"]:
         case "event_id":
             sentence = f"`event_id` must be a text of 1 to {EVENT_ID_LENGTH} characters"
             return Refusal("bad_event_id", f"{sentence}: {expectation}.")
@@ -136,10 +172,26 @@ def _explain(message: str, value: bytes) -> Refusal:
         case "revision":
             sentence = "`revision` must be a whole number from 0 to 2147483647"
             return Refusal("bad_revision", f"{sentence}: {expectation}.")
-        case "measures" | "dimensions":
-            where = _wrong_entry(value, top) or f"`{top}`"
-            return Refusal("wrong_type", f"{where}: {expectation}.")
-    return Refusal("wrong_type", f"`{top}`: {expectation}.")
+        case field:
+            return Refusal("wrong_type", f"`{field}`: {expectation}.")
+
+
+def _explain_part(error: Exception, field: str, part: msgspec.Raw) -> Refusal:
+    """Why `measures` or `dimensions` can't be read."""
+    if not isinstance(error, msgspec.ValidationError):
+        return _not_json(error)
+    place = _PLACE.search(str(error))
+    expectation = (str(error)[: place.start()] if place else str(error)).replace("`", "")
+    return Refusal("wrong_type", f"{_wrong_entry(field, part)}: {expectation}.")
+
+
+def _not_json(error: Exception) -> Refusal:
+    if isinstance(error, UnicodeDecodeError):
+        return Refusal("not_json", f"The value is not UTF-8 (near byte {error.start} of a text).")
+    if isinstance(error, RecursionError):
+        return Refusal("not_json", "The value is nested too deeply.")
+    reason = str(error).removeprefix("JSON is malformed: ").rstrip(".")
+    return Refusal("not_json", f"The value is not JSON: {reason}.")
 
 
 def _known_fields() -> str:
@@ -151,19 +203,19 @@ def _named(name: str) -> str:
     return f"`{name}`" if _SIMPLE_NAME.match(name) else "another"
 
 
-def _wrong_entry(value: bytes, field: str) -> str | None:
-    """Which entry of `measures` or `dimensions` has the wrong type (msgspec does not say)."""
+def _wrong_entry(field: str, part: msgspec.Raw) -> str:
+    """Which entry of a part has the wrong type: msgspec does not say."""
     try:
-        entries = msgspec.json.decode(value)[field]
-    except (msgspec.DecodeError, RecursionError, KeyError):
-        return None
+        entries = msgspec.json.decode(part)
+    except UNREADABLE:
+        return f"`{field}`"
     if not isinstance(entries, dict):
-        return None
+        return f"`{field}`"
     allowed = (bool, int, float) if field == "measures" else (str,)
     for name, entry in entries.items():
         if entry is not None and not isinstance(entry, allowed):
             return f"`{field}.{name}`" if _SIMPLE_NAME.match(name) else f"an entry of `{field}`"
-    return None
+    return f"`{field}`"
 
 
 def event_schema() -> dict[str, Any]:

@@ -11,10 +11,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, Protocol
 
-import msgspec
-
 from streams.admission import FUTURE_SECONDS, LATE, Admission, Answer, scored_comment
-from streams.event import EventId, OccurredAt, Refusal, Revision, decode_event
+from streams.event import UNREADABLE, Refusal, decode_envelope, decode_event
 from streams.routing import partition_of
 
 if TYPE_CHECKING:
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
 ROUTE_SAMPLE: Final = 16
 # Distinct texts of `measures` and of `dimensions` that are remembered, each some 200 bytes.
 _REMEMBERED: Final = 50_000
+# Longer ones, full of dimensions that nobody declared, say, hardly come again.
+_LONGEST_REMEMBERED: Final = 512
 
 
 class Arrived(Protocol):
@@ -33,25 +33,6 @@ class Arrived(Protocol):
 
     offset: int
     key: bytes | None
-
-
-class _Envelope(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """`FeedbackEvent`, with measures and dimensions left as they are written."""
-
-    event_id: EventId
-    occurred_at: OccurredAt
-    revision: Revision = 0
-    measures: msgspec.Raw = msgspec.Raw(b"{}")
-    comment: str | None = None
-    language: str | None = None
-    customer: str | None = None
-    dimensions: msgspec.Raw = msgspec.Raw(b"{}")
-    withdrawn: bool = False
-
-
-_decode = msgspec.json.Decoder(_Envelope).decode
-# Everything that makes a value no event; the long way then says what is wrong.
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Intake:
@@ -69,8 +50,8 @@ class Intake:
     ) -> Answer | Refusal | Late:
         """Judge a record's value at `now` (Unix seconds), as read from `partition`."""
         try:
-            event = _decode(value)
-        except _UNREADABLE:
+            event = decode_envelope(value)
+        except UNREADABLE:
             return self._the_long_way(record, value, now, partition, partitions)
         measures = bytes(event.measures)
         dimensions = bytes(event.dimensions)
@@ -122,6 +103,8 @@ class Intake:
         return self._admission.admit(event, now)
 
     def _remember(self, measures: bytes, dimensions: bytes, answer: Answer) -> None:
+        if len(measures) + len(dimensions) > _LONGEST_REMEMBERED:
+            return
         if len(self._answers) >= _REMEMBERED:
             self._answers.clear()
         if len(self._values) >= _REMEMBERED:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.render_score_cases import SHOWN, A, B, numbers, score_alert, verdict, whole_labels
+from streams.render_score_cases import (
+    SHOWN,
+    VALUES,
+    A,
+    B,
+    numbers,
+    score_alert,
+    verdict,
+    whole_labels,
+)
 from streams.render_test_cases import (
     Case,
     Counted,
@@ -29,6 +38,7 @@ def render_held_tests(catalogue: Catalogue) -> str:
             _exporter_restarts(catalogue),
             _exporter_gone(catalogue),
             _second_exporter_gone(catalogue),
+            _old_numbers_gone(catalogue),
             _series_removed(catalogue),
             *_while_stale(catalogue),
             _owner_unknown(catalogue),
@@ -82,6 +92,20 @@ def _second_exporter_gone(catalogue: Catalogue) -> Case:
         ],
         Expected("5m", "FeedbackScorePage", (score_alert(whole, ", all answers"),)),
         Expected("7m15s", "FeedbackScorePage"),
+    )
+
+
+def _old_numbers_gone(catalogue: Catalogue) -> Case:
+    whole = whole_labels(catalogue)
+    return case(
+        "the numbers told are those of the exporter that answers, not of the one that is gone",
+        [
+            *numbers(whole, shown=dict.fromkeys(VALUES, "99"), floor="99", values="x7 stale"),
+            *numbers(whole, at=B),
+            verdict(whole, "0x7 stale"),
+            verdict(whole, "1x40", at=B),
+        ],
+        Expected("4m", "FeedbackScorePage", (score_alert(whole, ", all answers"),)),
     )
 
 

@@ -9,6 +9,8 @@ from streams.render_score_rules import SCORE_ALERTS
 from streams.render_test_cases import Alert, Labels, Series, firing, series
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.render_catalogue import Catalogue
 
 TITLE = "A score's title"
@@ -38,7 +40,13 @@ def verdict(
 
 
 def numbers(
-    labels: Labels, *, at: str = A, owner: str = OWNER, values: str = "x40"
+    labels: Labels,
+    *,
+    at: str = A,
+    owner: str = OWNER,
+    shown: Mapping[str, str] = VALUES,
+    floor: str = "75",
+    values: str = "x40",
 ) -> list[Series]:
     """The score beside a verdict; `values` is how often each number is repeated."""
     scraped = {"job": "feedback-exporter", "instance": at}
@@ -46,9 +54,9 @@ def numbers(
     return [
         *(
             series(f"feedback_kpi_{metric}", {**scraped, **labels}, f"{number}{values}")
-            for metric, number in VALUES.items()
+            for metric, number in shown.items()
         ),
-        series("feedback_kpi_floor", {**scraped, "kpi": labels["kpi"]}, f"75{values}"),
+        series("feedback_kpi_floor", {**scraped, "kpi": labels["kpi"]}, f"{floor}{values}"),
         series("feedback_kpi_info", info, f"1{values}"),
     ]
 

@@ -107,7 +107,8 @@ _TITLE = (
     '{{ . | first | label "title" }}{{ else }}{{ $labels.kpi }}{{ end }}'
 )
 _FLOOR = (
-    '{{ with printf "max(last_over_time(feedback_kpi_floor{kpi=%q}[5m]))" $labels.kpi | query }}'
+    '{{ with printf "max(feedback_kpi_floor{kpi=%[1]q})'
+    f' or max(last_over_time(feedback_kpi_floor{{kpi=%[1]q}}[{HOLD}]))" $labels.kpi | query }}}}'
     '{{ . | first | value | printf "%.4g" }}{{ else }}not known{{ end }}'
 )
 
@@ -124,30 +125,37 @@ def _place(dimensions: Sequence[str]) -> str:
 
 
 def _query(catalogue: Catalogue, expr: str, metric: str) -> str:
-    """A template pipeline: `expr` around `metric` in the alert's own segment.
+    """A template pipeline: `expr` with `metric` in the alert's own segment, `now` or as `held`.
 
     %q, because a customer's product may hold a quote or a backslash.
     """
     names = ("kpi", *catalogue.segment_labels)
-    matchers = ",".join(f"{name}=%q" for name in names)
-    selected = expr.format(f"last_over_time({metric}{{{matchers}}}[{HOLD}])")
+    matchers = ",".join(f"{name}=%[{place}]q" for place, name in enumerate(names, 1))
+    now = f"{metric}{{{matchers}}}"
+    selected = expr.format(now=now, held=f"last_over_time({now}[{HOLD}])")
     arguments = " ".join(f"$labels.{name}" for name in names)
     return f'printf "{selected}" {arguments} | query'
 
 
 def _looked_up(catalogue: Catalogue, metric: str) -> str:
-    """The value of `feedback_kpi_<metric>` in the alert's segment: four digits, a count whole."""
-    query = _query(catalogue, "max({})", f"feedback_kpi_{metric}")
+    """The value of `feedback_kpi_<metric>` in the alert's segment: four digits, a count whole.
+
+    All numbers of a text come from one exporter, the first: of two that read Redis at different
+    moments, the higher score need not belong to the higher number of answers. What an exporter
+    that is gone last said is told only while none answers, or it would be for all of `HOLD`.
+    """
+    query = _query(catalogue, "max({now}) or max({held})", f"feedback_kpi_{metric}")
     shown = "%.0f" if metric == "answers" else "%.4g"
     return (
-        f'{{{{ with {query} }}}}{{{{ . | first | value | printf "{shown}" }}}}'
+        f'{{{{ with {query} | sortByLabel "instance" }}}}'
+        f'{{{{ . | first | value | printf "{shown}" }}}}'
         "{{ else }}not known{{ end }}"
     )
 
 
 def _reasons(catalogue: Catalogue) -> str:
     """The names of the rules that raised, such as `drop, floor`: one alert, whatever raised it."""
-    query = _query(catalogue, "max by (rule) ({}) == 1", "feedback_kpi_alert")
+    query = _query(catalogue, "max by (rule) ({held}) == 1", "feedback_kpi_alert")
     return (
         f'{{{{ range $i, $raised := {query} | sortByLabel "rule" }}}}'
         "{{ if $i }}, {{ end }}{{ $raised.Labels.rule }}{{ else }}not known{{ end }}"

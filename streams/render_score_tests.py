@@ -25,6 +25,7 @@ def render_score_tests(catalogue: Catalogue) -> str:
             *(_is_quiet(catalogue, severity) for severity in SEVERITIES),
             *(_has_no_data(severity) for severity in SEVERITIES),
             *_segment_fires(catalogue),
+            _quotes_one_exporter(catalogue),
             _raised_twice(catalogue),
             _recovers(catalogue),
         ]
@@ -79,6 +80,17 @@ def _segment_fires(catalogue: Catalogue) -> list[Case]:
             Expected("1m", SCORE_ALERTS["page"], (score_alert(segment, f", {name} {AWKWARD}"),)),
         )
     ]
+
+
+def _quotes_one_exporter(catalogue: Catalogue) -> Case:
+    """The second has seen fewer answers, and the higher score and bounds that they gave."""
+    whole = whole_labels(catalogue)
+    earlier = {"score": "80", "score_lower": "77", "score_upper": "83", "answers": "700"}
+    return case(
+        "the numbers of two exporters are not mixed",
+        [*numbers(whole), *numbers(whole, at=B, shown=earlier), verdict(whole, "1x40")],
+        Expected("1m", "FeedbackScorePage", (score_alert(whole, ", all answers"),)),
+    )
 
 
 def _raised_twice(catalogue: Catalogue) -> Case:

@@ -159,9 +159,10 @@ def _log(steps: Iterable[_Step], clock_steps_back: Sequence[float]) -> list[Reco
     return records
 
 
-def logs(max_size: int = 40) -> st.SearchStrategy[list[Record]]:
+def logs(max_size: int = 40, *, min_size: int = 0) -> st.SearchStrategy[list[Record]]:
     """Logs whose clock never goes back."""
-    return st.builds(_log, st.lists(_steps, max_size=max_size), st.just(()))
+    steps = st.lists(_steps, min_size=min_size, max_size=max_size)
+    return st.builds(_log, steps, st.just(()))
 
 
 def unsteady_logs(max_size: int = 40) -> st.SearchStrategy[list[Record]]:

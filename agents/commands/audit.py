@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -90,21 +90,29 @@ def command(
     settings = load_settings(kafka_brokers=brokers, topic=topic)
     begin = None if since is None else _time(since)
     stderr = StandardError()
-    with reading_client(settings) as redis, _redis_errors(settings), kafka_errors(settings):
-        audit = _audit(settings, redis, file, begin, stderr)
+    with ExitStack() as stack:
+        stack.enter_context(_redis_errors(settings))
+        stack.enter_context(kafka_errors(settings))
+        redis = stack.enter_context(reading_client(settings))
+        stored = cast("bytes | None", redis.hget(topic_key(settings.topic), "partitions"))
+        if file is None:
+            log, partitions = _kafka(settings, stored, stack)
+        else:
+            log, partitions = _file(settings, redis, file, stored, stderr)
+        audit = _audit(settings, redis, log, partitions, begin, stderr)
         results = [audit.partition(p) for p in _chosen(wanted, audit.partitions)]
     _show(settings.topic, results, form)
     sys.exit(1 if any(result.differences for result in results) else 0)
 
 
 def _audit(
-    settings: Settings, redis: Redis, file: Path | None, since: float | None, stderr: StandardError
+    settings: Settings,
+    redis: Redis,
+    log: Log,
+    partitions: int,
+    since: float | None,
+    stderr: StandardError,
 ) -> Audit:
-    stored = cast("bytes | None", redis.hget(topic_key(settings.topic), "partitions"))
-    log, partitions = (
-        _kafka(settings, stored) if file is None else _file(settings, redis, file, stored, stderr)
-    )
-
     def track(records: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         return stderr.track(records, label, total)
 
@@ -112,8 +120,8 @@ def _audit(
     return Audit(redis, log, settings.topic, partitions, key, since, track)
 
 
-def _kafka(settings: Settings, stored: bytes | None) -> tuple[Log, int]:
-    client = consumer(settings)
+def _kafka(settings: Settings, stored: bytes | None, stack: ExitStack) -> tuple[Log, int]:
+    client = stack.enter_context(consumer(settings))
     partitions = len(client.partitions_for_topic(settings.topic) or ())
     if not partitions:
         raise Unavailable(f"There is no topic {settings.topic} that we may see.")

@@ -7,16 +7,21 @@ import re
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import redis
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
+from agents.dead_letters import Letters
 from agents.embedded.ports import HOST, free_port
 from agents.embedded.process import wait_until
 from agents.embedded.redis import RedisServer
+from agents.kafka_clients import consumer
+from agents.settings import load_settings
+from agents.topic_log import read_to_now
+from streams.dead_letter import ROOM_BYTES
 from streams.keys import PartitionKeys, topic_key
 from tests.integration.traffic import Publisher, Traffic, publish
 from tests.servers import FeedbackProcess, Worker
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from streams.dead_letter import Original
     from tests.integration.traffic import Message
     from tests.servers import KafkaBroker
 
@@ -35,6 +41,7 @@ PATIENCE_SECONDS = 90.0
 SESSION_SECONDS = 2
 STOP_SECONDS = 10.0  # a promise of the product
 LOG_TAIL_CHARACTERS = 6_000
+LIMIT = "max.message.bytes"
 
 KPIS = """\
 version: {version}
@@ -149,7 +156,7 @@ class Pipeline:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self.server)
-            self._redis = stack.enter_context(redis.Redis(port=self.server.port))
+            self.redis: redis.Redis = stack.enter_context(redis.Redis(port=self.server.port))
             self.create_topics()
             self._exit = stack.pop_all()
         return self
@@ -171,7 +178,14 @@ class Pipeline:
         """Create the topics of events and dead letters."""
         settings = {"message.timestamp.type": "LogAppendTime", **self._topic_settings}
         self.broker.create_topic(self.topic, self.partitions, settings)
-        self.broker.create_topic(self.dead_letter_topic, 1, self._topic_settings)
+        self.create_dead_letter_topic()
+
+    def create_dead_letter_topic(self) -> None:
+        """Create the topic of dead letters, with the room that our headers need."""
+        settings = dict(self._topic_settings)
+        if limit := settings.get(LIMIT):
+            settings[LIMIT] = str(int(limit) + ROOM_BYTES)
+        self.broker.create_topic(self.dead_letter_topic, 1, settings)
 
     def write_kpis(self, version: int, *, best: int = 5) -> Path:
         """Write a KPI file; another `best` score is another layout."""
@@ -238,18 +252,13 @@ class Pipeline:
 
     # Looking
 
-    @property
-    def redis(self) -> redis.Redis:
-        """A client that answers with bytes."""
-        return self._redis
-
     def keys(self, partition: int) -> PartitionKeys:
         """The keys of a partition."""
         return PartitionKeys(self.topic, partition)
 
     def positions(self) -> list[int]:
         """The next offset to count of each partition; 0 where nothing was counted."""
-        pipeline = self._redis.pipeline(transaction=False)
+        pipeline = self.redis.pipeline(transaction=False)
         for partition in range(self.partitions):
             pipeline.hget(self.keys(partition).ledger, "position")
         return [int(position or 0) for position in pipeline.execute()]
@@ -260,22 +269,28 @@ class Pipeline:
 
     def log_ends(self) -> list[int]:
         """The next offset to be written of each partition."""
-        consumer = Consumer(
-            {"bootstrap.servers": self.broker.bootstrap, "group.id": "looks", "log_level": 0}
-        )
-        try:
-            return [
-                consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=30)[1]
-                for p in range(self.partitions)
-            ]
-        finally:
-            consumer.close()
+        wanted = {
+            TopicPartition(self.topic, p): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+            for p in range(self.partitions)
+        }
+        ends: list[int] = []
+
+        def found() -> bool:
+            try:
+                asked = self.broker.admin.list_offsets(wanted, request_timeout=10)
+                ends[:] = [asked[partition].result().offset for partition in wanted]
+            except KafkaException:  # a broker that has just come back
+                return False
+            return True
+
+        self.wait(found, "the broker to say where the log ends")
+        return ends
 
     def outcomes(self) -> dict[str, int]:
         """The ledgers' totals, summed over partitions."""
         totals: dict[str, int] = {}
         for partition in range(self.partitions):
-            for name, number in self._redis.hgetall(self.keys(partition).ledger).items():
+            for name, number in self._hash(self.keys(partition).ledger).items():
                 if name.startswith(b"outcome:"):
                     outcome = name.decode().removeprefix("outcome:")
                     totals[outcome] = totals.get(outcome, 0) + int(number)
@@ -283,7 +298,10 @@ class Pipeline:
 
     def topic_facts(self) -> dict[bytes, bytes]:
         """What is stored of the topic."""
-        return self._redis.hgetall(topic_key(self.topic))
+        return self._hash(topic_key(self.topic))
+
+    def _hash(self, key: str) -> dict[bytes, bytes]:
+        return cast("dict[bytes, bytes]", self.redis.hgetall(key))
 
     # Waiting and judging
 
@@ -292,6 +310,10 @@ class Pipeline:
     ) -> None:
         """Wait for a condition while every running worker stays alive."""
         wait_until(lambda: self._all_alive() and condition(), seconds, what)
+
+    def wait_ready(self, worker: CountingWorker) -> None:
+        """Wait until /readyz has nothing to complain about."""
+        self.wait(lambda: worker.problems == [], "a worker to be ready")
 
     def wait_counted(self, more: int, *, since: int | None = None) -> None:
         """Wait until so many more offsets are counted, now or since a count taken before."""
@@ -302,6 +324,10 @@ class Pipeline:
         """Let a fault last, with every running worker alive throughout."""
         end = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() >= end, "time to pass", seconds * 2 + 10)
+
+    def says(self, worker: CountingWorker, text: str) -> None:
+        """Wait until a worker's log holds `text`."""
+        self.wait(lambda: text in worker.output(), f"the words {text!r}")
 
     def settle(self) -> None:
         """Wait until everything published is counted."""
@@ -314,19 +340,23 @@ class Pipeline:
         audit = FeedbackProcess(
             "audit", "--format", "json", directory=self.directory, environment=self.environment()
         )
-        if not Path("agents/commands/audit.py").exists():
-            audit.start = lambda: audit.spawn(
-                [sys.executable, "/tmp/f/judge.py"], environment=audit.environment
-            )
         self._processes.append(audit)
         audit.start()
         self.wait(lambda: not audit.alive(), "the audit")
         assert audit.exit_status in {0, 1}, audit.output()
         return audit.output() if audit.exit_status else ""
 
-    def letters(self) -> list[Any]:
-        """All records of the dead-letter topic."""
-        raise NotImplementedError
+    def letters(self) -> list[Original]:
+        """The refused records in the dead-letter topic, repeats dropped as our tools do."""
+        settings = load_settings(kafka_brokers=self.broker.bootstrap)
+        client = consumer(settings)
+        try:
+            found = Letters(read_to_now(client, self.dead_letter_topic))
+            originals = [letter.original for letter in found]
+        finally:
+            client.close()
+        assert 0 == found.strangers
+        return originals
 
     def _all_alive(self) -> bool:
         for worker in self.running:

@@ -30,7 +30,7 @@ class LossyProxy:
         self.losing = True
         self._target = port
         self._one_in = one_in
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - no secret depends on it
         self._stopping = threading.Event()
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.embedded.process import wait_until
-from tests.integration.harness import PATIENCE_SECONDS, STOP_SECONDS, Pipeline
-from tests.integration.traffic import Message, Traffic, producer, publish
+from tests.integration.harness import Pipeline
+from tests.integration.traffic import Traffic, producer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
+    from tests.integration.traffic import Message
     from tests.servers import KafkaBroker
 
 pytestmark = pytest.mark.kafka
@@ -77,21 +76,21 @@ def test_sigterm_while_the_broker_hangs(kafka_broker: KafkaBroker, tmp_path: Pat
 
 
 def test_a_worker_waits_for_its_servers(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
-    """Started first, a worker says what it waits for, can be stopped, and begins when all is there."""
+    """Started first, a worker says what it waits for, can be stopped, and begins in the end."""
     with Pipeline(kafka_broker, tmp_path) as pipeline:
         pipeline.publish(Traffic(33).take(1_000))
         pipeline.server.kill()
         kafka_broker.kill()
         try:
             worker = pipeline.worker()
-            _says(pipeline, worker, "waiting for Redis at redis://")
+            pipeline.says(worker, "waiting for Redis at redis://")
             assert pipeline.stop(worker).endswith("stopped: asked to by a signal")
             pipeline.start(worker)
             pipeline.server.start()
-            _says(pipeline, worker, "waiting for Kafka: ")
+            pipeline.says(worker, "waiting for Kafka: ")
             assert pipeline.stop(worker).endswith("stopped: asked to by a signal")
             pipeline.start(worker)
-            _says(pipeline, worker, "waiting for Kafka: ")
+            pipeline.says(worker, "waiting for Kafka: ")
         finally:
             kafka_broker.start()
         assert "" == pipeline.differences()
@@ -102,7 +101,7 @@ def test_a_worker_waits_for_its_topic(kafka_broker: KafkaBroker, tmp_path: Path)
     with Pipeline(kafka_broker, tmp_path) as pipeline:
         kafka_broker.delete_topic(pipeline.topic)
         worker = pipeline.worker()
-        _says(pipeline, worker, "create it with `feedback topics create`")
+        pipeline.says(worker, "create it with `feedback topics create`")
         kafka_broker.create_topic(
             pipeline.topic, pipeline.partitions, {"message.timestamp.type": "LogAppendTime"}
         )
@@ -112,14 +111,14 @@ def test_a_worker_waits_for_its_topic(kafka_broker: KafkaBroker, tmp_path: Path)
 
 def test_aborted_transactions_never_count(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     """Events of aborted transactions are passed over, also where the log ends in their markers."""
-    chance = random.Random(35)
+    chance = random.Random(35)  # noqa: S311 - no secret depends on it
     with Pipeline(kafka_broker, tmp_path) as pipeline:
         worker = pipeline.worker()
         messages = Traffic(35).take(3_000)
         sent = _transactions(pipeline, messages, chance)
         pipeline.settle()  # though the last offsets of every partition hold no event
         assert sent == sum(pipeline.outcomes().values())
-        pipeline.wait(lambda: worker.problems == [], "the worker to have no lag")
+        pipeline.wait_ready(worker)
         assert "" == pipeline.differences()
 
 
@@ -146,7 +145,3 @@ def _transactions(pipeline: Pipeline, messages: list[Message], chance: random.Ra
             committed += len(batch)
     assert 0 < committed < len(messages)
     return committed
-
-
-def _says(pipeline: Pipeline, worker: object, text: str) -> None:
-    pipeline.wait(lambda: text in worker.output(), f"the words {text!r}")  # type: ignore[attr-defined]

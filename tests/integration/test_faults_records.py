@@ -108,7 +108,7 @@ def test_the_dead_letter_topic_is_away(
             pipeline.start(worker)
         pipeline.create_dead_letter_topic()
         assert "" == pipeline.differences()
-        pipeline.wait(lambda: worker.problems == [], "the worker to be ready again")
+        pipeline.wait_ready(worker)
         assert known + len(poison) == pipeline.outcomes()["refused"]
         assert Counter(poison) == Counter(_record(letter) for letter in pipeline.letters())
 

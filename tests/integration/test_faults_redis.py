@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import redis
 
 from agents.embedded.process import wait_until
 from agents.embedded.redis import RedisServer
@@ -14,8 +14,6 @@ from tests.integration.harness import PATIENCE_SECONDS, Pipeline
 from tests.integration.traffic import Traffic
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.servers import KafkaBroker
 
 pytestmark = pytest.mark.kafka
@@ -142,4 +140,4 @@ def _backup(pipeline: Pipeline, directory: Path) -> Path:
 
     wait_until(done, PATIENCE_SECONDS, "the copy")
     assert saved <= pipeline.redis.lastsave()
-    return shutil.copy(pipeline.server.directory / "dump.rdb", directory / "older.rdb")
+    return Path(shutil.copy(pipeline.server.directory / "dump.rdb", directory / "older.rdb"))

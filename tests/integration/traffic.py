@@ -49,8 +49,9 @@ class Traffic:
     repeats, outdated revisions, late answers, undeclared dimensions, poison and tombstones.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: int, *, poison: int = 5) -> None:
+        """`poison` is how many in some hundred messages are refused."""
+        self._random = random.Random(seed)  # noqa: S311 - no secret depends on it
         self._seed = seed
         self._number = 0
         self._recent: list[Event] = []
@@ -62,7 +63,7 @@ class Traffic:
             self.outdated: 3,
             self.late: 2,
             self.undeclared: 2,
-            self.poison: 5,
+            self.poison: poison,
             self.tombstone: 2,
         }
 

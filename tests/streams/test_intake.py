@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import streams.intake
 from streams.admission import Answer
 from streams.event import Refusal
 from streams.intake import Intake
@@ -57,15 +58,15 @@ def test_also_where_fields_are_wrong_broken_or_given_twice(fields: list[bytes]) 
     assert judge(Intake(LAYOUT), given) == judge(experienced, given)
 
 
-def test_a_broken_field_given_twice_is_refused_whatever_came_before() -> None:
-    """Of two `measures` the first has the wrong type: refused, also where the second is known."""
+def test_of_a_field_given_twice_the_last_one_counts_whatever_came_before() -> None:
+    """Of two `measures` the first has the wrong type: the second counts, known or not."""
     value = event(R1)[:-1] + b', "measures": [], "measures": {"csat": 4}}'
     intake = Intake(LAYOUT)
     twice = record(1, R1).but(value=value)
     first = judge(intake, twice)
     judge(intake, record(2, R1, measures={"csat": 4}, dimensions={}))
     judge(intake, record(3, R1).but(value=event(R1)[:-1] + b', "measures": {"csat": 4}}'))
-    assert isinstance(first, Refusal)
+    assert isinstance(first, Answer)
     assert first == judge(intake, twice)
 
 
@@ -96,3 +97,15 @@ def test_time_is_judged_also_of_what_is_known() -> None:
         for n, ahead in enumerate((0, 0, 301, -1_201, 300), 1)
     ]
     assert kinds == ["Answer", "Answer", "Refusal", "Late", "Answer"]
+
+
+def test_memory_of_texts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a flood of new texts, events are judged as ever."""
+    monkeypatch.setattr(streams.intake, "_REMEMBERED", 3)
+    intake = Intake(LAYOUT)
+    for n in range(10):
+        found = judge(intake, record(1, R1, measures={"csat": n % 5 + 1}, dimensions={"x": f"{n}"}))
+        assert isinstance(found, Answer)
+        assert found.answers[0] == n % 5 + 1
+    assert len(intake._values) <= 3
+    assert len(intake._answers) <= 3

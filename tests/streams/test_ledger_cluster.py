@@ -29,7 +29,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Connection]:
         with redis.from_url(server.url) as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", ALL_SLOTS[0], ALL_SLOTS[-1])
             wait_until(
-                lambda: b"cluster_state:ok" in client.execute_command("CLUSTER INFO"),
+                lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"),
                 10,
                 "the cluster to be ready",
             )

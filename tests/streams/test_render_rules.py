@@ -56,7 +56,7 @@ def test_no_value_is_a_label() -> None:
 def test_score_alerts_look_their_numbers_up_in_their_own_segment() -> None:
     """Each dimension is matched, so that a segment's alert never shows the whole's score."""
     summary = alerts(SPLIT)["FeedbackScorePage"]["annotations"]["summary"]
-    matched = "{kpi=%q,window=%q,breakdown=%q,product=%q,channel=%q}"
+    matched = "{kpi=%[1]q,window=%[2]q,breakdown=%[3]q,product=%[4]q,channel=%[5]q}"
     for metric in ("score", "score_lower", "score_upper", "answers"):
         assert f"feedback_kpi_{metric}{matched}" in summary
 

@@ -1,0 +1,30 @@
+"""A picture of the board, for documents."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+from agents.board_screen import BoardScreen
+from agents.demo.screen import TITLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from agents.board import View
+
+COLUMNS: Final = 100
+LINES: Final = 30
+
+
+def save_picture(path: Path, view: View, story: Sequence[str]) -> None:
+    """Write the board as an SVG file, as a terminal of 100 × 30 shows it."""
+    console = Console(
+        width=COLUMNS, height=LINES, record=True, file=io.StringIO(), force_terminal=True
+    )
+    console.print(BoardScreen(view, title=TITLE, story=story))
+    console.save_svg(str(path), title="feedback demo", theme=MONOKAI)
