@@ -137,13 +137,13 @@ def create_app(settings: Settings, layout: Layout, facts: TopicFacts) -> App:
         async for batch in stream:
             batch.reading.queue.put_nowait(batch)
 
-    @app.timer(HEALTH_SECONDS)
+    @app.timer(HEALTH_SECONDS)  # type: ignore[untyped-decorator]
     async def beat() -> None:
         consumer = app.consumer
         if isinstance(consumer, Consumer):
             await counting.beat(log_is_seen=consumer.log_is_seen)
 
-    @app.timer(TOPIC_SECONDS)
+    @app.timer(TOPIC_SECONDS)  # type: ignore[untyped-decorator]
     async def watch() -> None:
         await counting.watch_topic()
 

@@ -42,7 +42,7 @@ async def _wait_for_redis(settings: Settings, redis: Redis) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while True:
         try:
-            await cast("Awaitable[bool]", redis.ping())
+            await redis.ping()
             break
         except (AuthenticationError, NoPermissionError) as error:
             raise ConfigurationError(

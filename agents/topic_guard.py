@@ -55,7 +55,7 @@ def describe(settings: Settings) -> TopicFacts | None:
         client = admin(settings)
         try:
             found = client.describe_topics([settings.topic])
-            topic = cast("dict[str, Any]", found[0]) if found else {"error_code": 3}
+            topic: dict[str, Any] = found[0] if found else {"error_code": 3, "partitions": []}
             if topic["error_code"] or not topic["partitions"]:
                 return None
             configuration = _configuration(client, settings.topic)
@@ -80,8 +80,12 @@ def _configuration(client: Any, topic: str) -> dict[str, str]:
         found = client.describe_configs([resource], config_filter="all")
     except KafkaError:
         return {}
-    entries = next(iter(next(iter(found.values())).values()), {}) if found else {}
-    return {name: entry["value"] for name, entry in entries.items()}
+    return {
+        name: entry["value"]
+        for topics in found.values()
+        for entries in topics.values()
+        for name, entry in entries.items()
+    }
 
 
 class TopicGuard:
@@ -110,7 +114,7 @@ class TopicGuard:
         given = {"partitions": str(facts.partitions), "topic_id": facts.topic_id or ""}
         for name, value in given.items():
             if value:
-                await cast("Awaitable[int]", self._redis.hsetnx(key, name, value))
+                await self._redis.hsetnx(key, name, value)
         stored = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(key))
         partitions = int(stored[b"partitions"])
         if partitions != facts.partitions:

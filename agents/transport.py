@@ -65,13 +65,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         finally:
             consumer.in_transaction = False
 
-    async def fetch(self, partitions: set[TP], timeout: float) -> dict[TP, _Fetched]:
+    async def fetch(self, partitions: set[TP], seconds: float) -> dict[TP, _Fetched]:
         """Poll these partitions; to be called in this thread."""
         consumer = self._ensure_consumer()
         records = await self._fetch_records(
-            consumer, partitions, timeout=timeout, max_records=consumer._max_poll_records
+            consumer,
+            partitions,
+            timeout=seconds,
+            max_records=consumer._max_poll_records,  # noqa: SLF001 - as Faust's own fetch does
         )
-        assignment = consumer._subscription.subscription.assignment
+        subscription = consumer._subscription.subscription  # noqa: SLF001 - has the positions
+        assignment = subscription.assignment
         fetched = {}
         for tp in partitions:
             state = assignment.state_value(tp) if assignment else None
@@ -112,7 +116,7 @@ class Consumer(driver.Consumer):
     @property
     def counting(self) -> Counting:
         """Who opens ledgers and counts batches."""
-        return cast("Counting", self.app.counting)
+        return cast("Any", self.app).counting  # type: ignore[no-any-return]
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -131,7 +135,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Close first: Faust does not stop a worker that had no partition, so it fetches at once."""
+        """Close first: a worker that had no partition is not stopped, so it fetches at once."""
         self.close_readings(self.readings)
         self.counting.on_assigned(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
@@ -147,7 +151,10 @@ class Consumer(driver.Consumer):
 
     # Fetching
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+    async def getmany(  # Faust names the argument
+        self,
+        timeout: float,  # noqa: ASYNC109
+    ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield one message for each partition that has records, carrying all of them.
 
         1. Wait until Faust lets messages flow.
@@ -158,7 +165,7 @@ class Consumer(driver.Consumer):
         """
         # 1.
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # Faust does so too
         # 2.
         generation = self.app.consumer_generation_id
         assigned = self._get_active_partitions()
@@ -186,14 +193,14 @@ class Consumer(driver.Consumer):
             if self._note(reading, found) and not reading.closed:
                 yield tp, self._message(reading, found, generation)
 
-    async def _fetched(self, wanted: set[TP], timeout: float) -> dict[TP, _Fetched]:
+    async def _fetched(self, wanted: set[TP], seconds: float) -> dict[TP, _Fetched]:
         """Poll; where the log no longer has the next offset, end the reading.
 
         Opening the ledger again finds out what happened: expired, truncated or created anew.
         """
         try:
             found: dict[TP, _Fetched] = await self._thread.call_thread(
-                self._thread.fetch, wanted, timeout
+                self._thread.fetch, wanted, seconds
             )
         except OffsetOutOfRangeError as error:
             self.counting.distrust_topic()
@@ -225,8 +232,9 @@ class Consumer(driver.Consumer):
         tp = reading.tp
         batch = reading.batch(found.records, cast("int", found.position))
         stamp = found.records[-1].timestamp / 1000 if found.records else 0.0
+        value = cast("Any", batch)  # bytes to Faust; `BatchSchema` hands it on as it is
         return ConsumerMessage(
-            tp.topic, tp.partition, batch.end - 1, stamp, 0, [], None, batch, None, 0, 0, tp,
+            tp.topic, tp.partition, batch.end - 1, stamp, 0, [], None, value, None, 0, 0, tp,
             generation_id=generation,
         )  # fmt: skip
 
@@ -261,7 +269,7 @@ class Consumer(driver.Consumer):
 
     async def force_commit(
         self,
-        topics: Any = None,
+        topics: Any = None,  # noqa: ARG002 - Faust's signature
         start_new_transaction: bool = True,  # noqa: ARG002
     ) -> bool:
         """Commit the ledger's positions, if Kafka takes them within some seconds."""
@@ -289,7 +297,7 @@ class Transport(driver.Transport):
     Consumer = Consumer
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema[Any, Any]):
     """Hands a batch to the agent untouched."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:

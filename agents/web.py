@@ -34,6 +34,4 @@ def add_pages(app: faust.App, counting: Counting, registry: CollectorRegistry) -
     async def metrics(web: Any, request: Any) -> Any:
         """Prometheus text."""
         del request
-        return web.bytes(
-            generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return web.bytes(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -144,7 +144,7 @@ def _looked_up(catalogue: Catalogue, metric: str) -> str:
     moments, the higher score need not belong to the higher number of answers. What an exporter
     that is gone last said is told only while none answers, or it would be for all of `HOLD`.
     """
-    query = _query(catalogue, "max({now}) or max({held})", f"feedback_kpi_{metric}")
+    query = _query(catalogue, "{now} or ({held} unless on () {now})", f"feedback_kpi_{metric}")
     shown = "%.0f" if metric == "answers" else "%.4g"
     return (
         f'{{{{ with {query} | sortByLabel "instance" }}}}'

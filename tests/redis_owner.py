@@ -49,7 +49,9 @@ class Connection:
     def everything(self) -> dict[str, Any]:
         """Give every key with its content and its time of expiry."""
         keys = cast("list[bytes]", self.redis.keys())
-        return {key.decode(): (self._content(key), self.redis.expiretime(key.decode())) for key in keys}
+        return {
+            key.decode(): (self._content(key), self.redis.expiretime(key.decode())) for key in keys
+        }
 
     def _content(self, key: bytes) -> Any:
         if self.redis.type(key) == b"zset":

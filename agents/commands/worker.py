@@ -17,14 +17,8 @@ class _WithSettings(click.Command):
         """List the settings, one a line."""
         del ctx
         with formatter.section("Settings, from the environment"):
-            formatter.write_dl(
-                [
-                    (name, text)
-                    for name, _, text in (
-                        line.partition(": ") for line in settings_help().splitlines()
-                    )
-                ]  # fmt: skip
-            )
+            lines = [line.partition(": ") for line in settings_help().splitlines()]
+            formatter.write_dl([(name, text) for name, _, text in lines])
 
 
 @click.command("worker", cls=_WithSettings)
@@ -33,7 +27,7 @@ class _WithSettings(click.Command):
 )
 @click.option("--web-port", type=click.IntRange(0, 65535), help="Port of health and metrics.")
 def command(kpis: Path | None, web_port: int | None) -> None:
-    """Count events from Kafka into Redis, each exactly once.
+    r"""Count events from Kafka into Redis, each exactly once.
 
     Start as many as there are cores: Kafka divides the partitions among them. Waits for Kafka
     and Redis; SIGTERM stops it within ten seconds, and at any moment nothing is lost.

@@ -46,7 +46,7 @@ class Traffic:
         self._sample = sample
         self._bad_service = bad_service
         self._low = [
-            r for r in sample if r.rating <= HIGHEST_LOW_RATING
+            r for r in sample if r.service == bad_service and r.rating <= HIGHEST_LOW_RATING
         ]
         self._latest: deque[FeedbackEvent] = deque(maxlen=_LATEST_KEPT)
         self._drawn = 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -252,3 +253,17 @@ def test_the_important_come_first() -> None:
     assert [2, 3, 0, 0] == allot(5, wants)
     assert [4, 3, 4, 0] == allot(11, wants)
     assert [4, 9, 4, 2] == allot(90, wants)
+
+
+def test_narrow_terminals_lose_columns_not_names() -> None:
+    """The floor goes first, then the target, the interval, the answers; never name or state."""
+    found = view([row()])
+    headings = [shown(found, width)[1] for width in (100, 88, 80, 64, 50)]
+    assert [
+        ["KPI", "window", "score", "95 % interval", "answers", "state", "target", "floor"],
+        ["KPI", "window", "score", "95 % interval", "answers", "state", "target"],
+        ["KPI", "window", "score", "95 % interval", "answers", "state"],
+        ["KPI", "window", "score", "answers", "state"],
+        ["KPI", "window", "score", "state"],
+    ] == [re.split(r"\s{2,}", heading) for heading in headings]
+    assert line_with(shown(found, 50), "Customer satisf", "ok")

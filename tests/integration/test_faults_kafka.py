@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kafka
 
 TRANSACTION_SECONDS = 30
+TRANSACTIONS = 30
+IN_TRANSACTION = 100  # enough for each to touch all four partitions
 
 
 @pytest.mark.parametrize("outage_seconds", [4, 30])
@@ -114,9 +116,14 @@ def test_aborted_transactions_never_count(kafka_broker: KafkaBroker, tmp_path: P
     chance = random.Random(35)  # noqa: S311 - no secret depends on it
     with Pipeline(kafka_broker, tmp_path) as pipeline:
         worker = pipeline.worker()
-        messages = Traffic(35).take(3_000)
+        messages = Traffic(35).take(TRANSACTIONS * IN_TRANSACTION)
         sent = _transactions(pipeline, messages, chance)
-        pipeline.settle()  # though the last offsets of every partition hold no event
+        # Each transaction leaves a marker in each partition, the last ones a moment later. So no
+        # partition's last offset holds an event.
+        markers = TRANSACTIONS * pipeline.partitions
+        ends = len(messages) + markers
+        pipeline.wait(lambda: sum(pipeline.log_ends()) == ends, "the markers")
+        pipeline.settle()
         assert sent == sum(pipeline.outcomes().values())
         pipeline.wait_ready(worker)
         assert "" == pipeline.differences()
@@ -130,12 +137,12 @@ def _transactions(pipeline: Pipeline, messages: list[Message], chance: random.Ra
     )
     sender.init_transactions(TRANSACTION_SECONDS)
     committed = 0
-    for begin in range(0, len(messages), 100):
-        batch = messages[begin : begin + 100]
+    for begin in range(0, len(messages), IN_TRANSACTION):
+        batch = messages[begin : begin + IN_TRANSACTION]
         sender.begin_transaction()
         for one in batch:
             sender.produce(pipeline.topic, one.value, one.key)
-        last = begin + 100 >= len(messages)
+        last = begin + IN_TRANSACTION >= len(messages)
         # What was sent must be in the log before it is aborted, or nothing is proven.
         assert 0 == sender.flush(TRANSACTION_SECONDS)
         if last or chance.random() < 1 / 3:

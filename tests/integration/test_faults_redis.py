@@ -120,6 +120,20 @@ def test_redis_is_emptied_while_no_worker_runs(kafka_broker: KafkaBroker, tmp_pa
         assert "" == pipeline.differences()
 
 
+@pytest.mark.parametrize("key", ["ledger", "touched"], ids=["at-start", "at-work"])
+def test_what_no_retry_can_mend_ends_the_worker(
+    kafka_broker: KafkaBroker, tmp_path: Path, key: str
+) -> None:
+    """An error of ours or of Redis that stays: exit 1, not 0, and the last line names it."""
+    with Pipeline(kafka_broker, tmp_path) as pipeline:
+        for partition in range(pipeline.partitions):
+            pipeline.redis.set(getattr(pipeline.keys(partition), key), "not what it should be")
+        worker = pipeline.worker()
+        pipeline.publish(Traffic(26).take(100))
+        assert 1 == pipeline.ended(worker)
+        assert "WRONGTYPE" in worker.last_words
+
+
 def _cut(server: RedisServer) -> None:
     """Take the end off the append-only file."""
     (file,) = (server.directory / "appendonlydir").glob("*.incr.aof")
