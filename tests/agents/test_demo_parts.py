@@ -145,13 +145,14 @@ def test_stamp() -> None:
 
 
 def test_picture_is_the_board_as_svg(tmp_path: Path) -> None:
-    """All of the board, in a file that a browser can show."""
+    """All of the board, in a file that a browser can show without loading another."""
     path = tmp_path / "board.svg"
     save_picture(path, view("breach"), ["0:01  a step"])
     text = path.read_text(encoding="utf-8")
     assert text.startswith("<svg")
     assert "breach" in text
     assert "step" in text
+    assert "url(http" not in text
 
 
 def test_settings_of_another_system_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

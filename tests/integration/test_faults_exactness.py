@@ -70,7 +70,7 @@ def revisions(pipeline: Pipeline, code: Path | None) -> None:
 
 def zombies(pipeline: Pipeline, code: Path | None) -> None:
     """A worker is paused in mid-work until another has counted its partitions, then goes on."""
-    pipeline.publish(Traffic(11).take(30_000))
+    pipeline.publish(Traffic(11).take(15_000))
     first = pipeline.worker(code=code, **SMALL_BATCHES)
     pipeline.wait_counted(1_000)
     # While Redis hangs, fetched batches queue up in the worker: these it will try to count later.
