@@ -14,6 +14,7 @@ from redis.exceptions import (
     ClusterDownError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisError,
     TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -63,6 +64,8 @@ REDIS_AWAY: Final = (
     TryAgainError,
     OSError,
 )
+# Replies of the same kind for which redis-py has no class.
+_PASSING_REPLIES: Final = ("MISCONF", "BUSY", "NOREPLICAS")
 
 
 class Counting:
@@ -229,7 +232,7 @@ class Counting:
             if folded.refused:
                 await self._deliver(folded)
             # 4.
-            swept = await self._sweep(state, now)
+            swept = await self._sweep(state, folded.recorded, now)
             result = await self._apply(state, folded, end, swept, verified=False)
             # 5.
             if isinstance(result, Known):
@@ -254,17 +257,23 @@ class Counting:
         self.metrics.redis_seconds.observe(time.perf_counter() - started)
         return result
 
-    async def _sweep(self, state: State, now: float) -> Swept:
-        if now - self._swept_at.get(state.partition, 0.0) < _SWEEP_EVERY_SECONDS:
+    async def _sweep(self, state: State, recorded: float | None, now: float) -> Swept:
+        """Some entries to forget, by the log's time.
+
+        A worker far behind still needs those by which it will tell duplicates to come.
+        """
+        if recorded is None or now - self._swept_at.get(state.partition, 0) < _SWEEP_EVERY_SECONDS:
             return NOTHING_SWEPT
         self._swept_at[state.partition] = now
-        return await self._insist(lambda: self.ledger.sweep(state, now))
+        return await self._insist(lambda: self.ledger.sweep(state, min(recorded, now)))
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
         for attempt in count_from():
             try:
                 result = await call()
-            except REDIS_AWAY as error:
+            except (RedisError, OSError) as error:
+                if not may_pass(error):
+                    raise
                 self.report_waiting(f"Redis: {error}")
                 await asyncio.sleep(_pause(attempt))
             else:
@@ -319,7 +328,9 @@ class Counting:
             if now - self._trimmed_at.get(state.partition, 0.0) > _TRIM_EVERY_SECONDS:
                 self._trimmed_at[state.partition] = now
                 await self.ledger.trim(state.partition, now)
-        except REDIS_AWAY as error:
+        except (RedisError, OSError) as error:
+            if not may_pass(error):
+                raise
             self.report_waiting(f"Redis: {error}")
             return
         self.redis_answered_at = time.monotonic()
@@ -368,6 +379,11 @@ def slices(records: Sequence[Any], end: int) -> Iterator[tuple[Sequence[Any], in
             yield records[first : place + 1], record.offset + 1
             first, size = place + 1, 0
     yield records[first:], end
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether Redis may take the same call a moment later, as when its disk is full."""
+    return isinstance(error, REDIS_AWAY) or str(error).startswith(_PASSING_REPLIES)
 
 
 def _pause(attempt: int) -> float:

@@ -19,6 +19,7 @@ from agents.commands import audit as audit_command
 from agents.event_file import JsonLines
 from agents.kafka_clients import consumer, producer
 from agents.settings import load_settings
+from streams import snapshot
 from streams.audit import Difference
 from streams.cells import SEPARATOR, Cell, encode_cell
 from streams.contribution import Contribution
@@ -121,6 +122,23 @@ def test_records_that_are_not_counted_yet_are_no_difference(connection: Connecti
     found = audited(connection, log)
     assert (found.differences, found.position, found.log_end) == ((), 4, 14)
     assert log.asked == [(0, 4)]
+
+
+def test_workers_may_count_on_during_an_audit(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids that were read before their change are as good as those read after it."""
+    owner = RedisOwner(connection)
+    owner.count(LOG, 6)
+    real = snapshot._entries
+
+    def entries(*arguments: Any) -> Iterator[Any]:
+        yield from real(*arguments)
+        owner.count(LOG)
+
+    monkeypatch.setattr(snapshot, "_entries", entries)
+    found = audited(connection, ListLog(LOG))
+    assert (found.differences, found.position, found.records) == ((), 14, len(LOG))
 
 
 CELL = (

@@ -36,6 +36,12 @@ def test_a_partition_is_never_negative(key: bytes, partitions: int) -> None:
     assert 0 <= partition_of(key, partitions) < partitions
 
 
+@pytest.mark.parametrize(("partitions", "expected"), [(1_000, 340), (8, 4), (3, 0)])
+def test_the_sign_is_cleared_as_java_clears_it(partitions: int, expected: int) -> None:
+    """The hash of "21" is -973932308; without its sign it is 1173551340."""
+    assert partition_of(b"21", partitions) == expected
+
+
 def test_partitions_share_the_keys() -> None:
     """A thousand ids spread over eight partitions, none left with less than half its share."""
     found = [partition_of(b"r-%d" % n, 8) for n in range(1_000)]
