@@ -95,6 +95,7 @@ class Counting:
         self.letters_waiting = 0
         self._topic_checked = False
         self._reached: dict[int, int] = {}
+        self._past_the_end: set[int] = set()
         self._swept_at: dict[int, float] = {}
         self._trimmed_at: dict[int, float] = {}
         self._warned_at: dict[str, float] = {}
@@ -156,7 +157,8 @@ class Counting:
             self._report_new(tp, bounds)
         # 3.
         if state.position > bounds.log_end:
-            raise self.guard.past_the_end(tp, state.position, bounds.log_end)
+            self._doubt_past_the_end(tp, state.position, bounds.log_end)
+        self._past_the_end.discard(partition)
         # 4. and 5.
         committed = bounds.committed or 0
         reached = 0 if state.created else max(self._reached.get(partition, 0), committed)
@@ -164,6 +166,13 @@ class Counting:
             state = await self._restart(tp, state, bounds, reached)
         self._reached[partition] = state.position
         return state
+
+    def _doubt_past_the_end(self, tp: TP, position: int, log_end: int) -> None:
+        """Ask for the log's end once more: an owner before us may have counted on meanwhile."""
+        if tp.partition in self._past_the_end:
+            raise self.guard.past_the_end(tp, position, log_end)
+        self._past_the_end.add(tp.partition)
+        raise Unavailable(f"{tp}: the ledger is at {position}, the log ended at {log_end}")
 
     def _report_new(self, tp: TP, bounds: Bounds) -> None:
         counted_to = max(bounds.committed or 0, self._reached.get(tp.partition, 0))

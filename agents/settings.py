@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from streams.errors import ConfigurationError
 
 PREFIX = "FEEDBACK_"
+CUSTOMER_KEY_BYTES = 64  # the longest key that BLAKE2b takes
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -84,6 +85,13 @@ class Settings(BaseSettings):
     def _redis_scheme(cls, value: str) -> str:
         if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("customer_key")
+    @classmethod
+    def _customer_key(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().encode()) > CUSTOMER_KEY_BYTES:
+            raise ValueError(f"must have at most {CUSTOMER_KEY_BYTES} bytes")
         return value
 
     @model_validator(mode="after")

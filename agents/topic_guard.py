@@ -34,8 +34,8 @@ _DEFAULT_MESSAGE_BYTES: Final = 1_048_588  # Kafka's own default of max.message.
 MIGRATION: Final = (
     "The counts in Redis belong to the topic as it was. Either publish to a topic with the old "
     "layout again, or count anew: stop all workers, delete the keys of this topic in Redis "
-    "(redis-cli --scan --pattern '{{fb:{topic}*'), start the workers; they count all that the "
-    "topic still holds."
+    "(redis-cli --scan --pattern '{{fb:{topic}:*' and '{{fb:{topic}}}*'), start the workers; they "
+    "count all that the topic still holds."
 )
 
 

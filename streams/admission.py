@@ -163,7 +163,9 @@ def _value_problem(name: str, value: str) -> Refusal | None:
 
 def scored_comment(comment: str | None, language: str | None) -> str | None:
     """The comment, or None where its declared language (BCP 47) is another than English."""
-    if language in _ENGLISH or (language and language.lower().partition("-")[0] == "en"):
+    if language in _ENGLISH or (
+        language and language.lower().replace("_", "-").partition("-")[0] == "en"
+    ):
         return comment or None
     return None
 

@@ -37,10 +37,6 @@ class AdmittedValues:
             dimension, value = field.decode().split(SEPARATOR)
             self._admit(dimension, value, int(number))
 
-    def names(self, dimensions: tuple[str, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
-        """The values behind an entry's numbers."""
-        return tuple(self.name(d, n) for d, n in zip(dimensions, numbers, strict=True))
-
     def name(self, dimension: str, number: int) -> str:
         """The value behind one number."""
         if number < _FIRST_NUMBER:
@@ -73,6 +69,7 @@ class Draft:
     def __init__(self, table: AdmittedValues) -> None:
         self._table = table
         self._new: dict[tuple[str, str], int] = {}
+        self._new_names: dict[tuple[str, int], str] = {}
         self._counts: dict[str, int] = {}
         self.admitted: list[tuple[str, str, int]] = []
         self.segments: dict[tuple[str | None, ...], Segment] = {}
@@ -105,14 +102,14 @@ class Draft:
             return 1
         number = taken + _FIRST_NUMBER
         self._new[dimension, value] = number
+        self._new_names[dimension, number] = value
         self._counts[dimension] = self._counts.get(dimension, 0) + 1
         self.admitted.append((dimension, value, number))
         return number
 
     def names(self, dimensions: tuple[str, ...], numbers: tuple[int, ...]) -> tuple[str, ...]:
         """The values behind an entry's numbers, of this batch or earlier ones."""
-        new = {(d, n): v for d, v, n in self.admitted} if self.admitted else {}
         return tuple(
-            new.get((d, n)) or self._table.name(d, n)
+            self._new_names.get((d, n)) or self._table.name(d, n)
             for d, n in zip(dimensions, numbers, strict=True)
         )

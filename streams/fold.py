@@ -29,6 +29,7 @@ OUTCOMES: Final[tuple[Outcome, ...]] = (
 )  # fmt: skip
 
 LOG_APPEND_TIME: Final = 1
+_REMEMBERED_COMMENTS: Final = 4_000  # those of a slice
 # Buckets outlive their retention by this, so that a reader never meets half-expired ones.
 EXPIRY_GRACE_SECONDS: Final = 7_200
 
@@ -102,6 +103,8 @@ class Fold:
         self.score = score
         self.scores_comments = layout.sentiment is not None
         self._fields = {layout.version: CellFields(layout)}
+        # Where ids turn out to be known a batch is folded again, with the same comments.
+        self._scored: dict[str, int] = {}
 
     def __call__(
         self,
@@ -132,7 +135,12 @@ class Fold:
         """The comment's sentiment in 1/10,000, None where none is counted."""
         if not self.scores_comments or not comment.strip():
             return None
-        return ten_thousandths(self.score(comment))
+        found = self._scored.get(comment)
+        if found is None:
+            if len(self._scored) >= _REMEMBERED_COMMENTS:
+                self._scored.clear()
+            found = self._scored[comment] = ten_thousandths(self.score(comment))
+        return found
 
     def customer_of(self, customer: str) -> bytes:
         """The keyed hash that stands for a customer."""

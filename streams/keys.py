@@ -38,7 +38,10 @@ class PartitionKeys(NamedTuple):
 
     @property
     def ledger(self) -> str:
-        """Hash: position, epoch, layout, complete_from, `outcome:<name>`, `layout:<version>`."""
+        """Hash: position, epoch, layout, complete_from, `outcome:<name>`, `layout:<version>`.
+
+        `layout_from:<version>` is the offset from which that layout is counted by.
+        """
         return f"{self.tag}:ledger"
 
     @property

@@ -3,7 +3,8 @@
 -- KEYS: 1 ledger, 2 health
 -- ARGV: 1 position, 2 epoch: the owner's; 3 the log's end, or '' where it is not known now
 --
--- A former owner lags behind the stored position or knows an older epoch, so it can't write.
+-- A position ahead of the owner's is its own batch under way. A former owner, that knows an older
+-- epoch, can't write; one of this epoch may, once or twice, what was true when it last looked.
 local stored = redis.call('HMGET', KEYS[1], 'position', 'epoch', 'recorded')
 if not stored[1] then return {'', ''} end
 if ARGV[3] ~= '' and stored[2] == ARGV[2] and tonumber(stored[1]) >= tonumber(ARGV[1]) then
