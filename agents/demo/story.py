@@ -15,11 +15,11 @@ PLANNED_SECONDS: Final = 120
 WHOLE_SECONDS: Final = 60
 """The shortest run that holds the whole story."""
 
-# Of the plan, in seconds. A bad spell of half the window is far below the floor at its end, and
+# Of the plan, in seconds. A bad spell of two thirds of the window is far below the floor, and
 # the window has let go of most of it well before the run ends.
-_BAD_FROM: Final = 18
-_BAD_UNTIL: Final = 52
-_WORSENING: Final = 12
+_BAD_FROM: Final = 16
+_BAD_UNTIL: Final = 60
+_WORSENING: Final = 8
 _WINDOW: Final = 60
 
 _BUCKET_SECONDS: Final = 2  # the tier of the demo's KPI file

@@ -279,8 +279,8 @@ class Pipeline:
             try:
                 asked = self.broker.admin.list_offsets(wanted, request_timeout=10)
                 ends[:] = [asked[partition].result().offset for partition in wanted]
-            except KafkaException:  # a broker that has just come back
-                return False
+            except KafkaException as e:  # a broker that has just come back
+                print("LOGENDS", e); return False
             return True
 
         self.wait(found, "the broker to say where the log ends")
