@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 import redis
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from agents.dead_letters import Letters
 from agents.embedded.ports import HOST, free_port
@@ -276,11 +276,14 @@ class Pipeline:
         ends: list[int] = []
 
         def found() -> bool:
+            # Never the same client twice: librdkafka keeps a partition's leader epoch, and after a
+            # pause of the broker it would be refused with the old one for ever.
+            admin = AdminClient({"bootstrap.servers": self.broker.bootstrap, "log_level": 0})
             try:
-                asked = self.broker.admin.list_offsets(wanted, request_timeout=10)
+                asked = admin.list_offsets(wanted, request_timeout=10)
                 ends[:] = [asked[partition].result().offset for partition in wanted]
-            except KafkaException as e:  # a broker that has just come back
-                print("LOGENDS", e); return False
+            except KafkaException:  # a broker that has just come back
+                return False
             return True
 
         self.wait(found, "the broker to say where the log ends")
