@@ -92,7 +92,6 @@ def test_a_worker_waits_for_its_servers(kafka_broker: KafkaBroker, tmp_path: Pat
             pipeline.says(worker, "waiting for Kafka: ")
             assert pipeline.stop(worker).endswith("stopped: asked to by a signal")
             pipeline.start(worker)
-            pipeline.says(worker, "waiting for Kafka: ")
         finally:
             kafka_broker.start()
         assert "" == pipeline.differences()
