@@ -33,7 +33,8 @@ _REFRESH_SECONDS: Final = 0.5
 # broken; there the recovery may be seen a little late, too.
 _START_SECONDS: Final = 60.0
 _COUNT_SECONDS: Final = 30.0
-_GRACE_SECONDS: Final = 20.0
+_GRACE_SECONDS: Final = 60.0
+_UNNOTICED_SECONDS: Final = 30.0
 
 # After the bad spell's end, until its last answers are counted and the alert is on the board.
 _PICTURE_AFTER_SECONDS: Final = 2.0
@@ -50,6 +51,7 @@ class Clock:
     def __init__(self, story: Story) -> None:
         self._story = story
         self._began: float | None = None
+        self._repaired: float | None = None
 
     def begin(self) -> None:
         """It begins now."""
@@ -60,9 +62,22 @@ class Clock:
         """Seconds since the story began."""
         return None if self._began is None else time.time() - self._began
 
+    def repair(self) -> None:
+        """The bad spell ends now."""
+        self._repaired = self.now
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether the bad spell has ended."""
+        return self._repaired is not None
+
     def badness(self, at: float) -> float:
-        """How bad the service is at `at` (Unix seconds)."""
-        return 0.0 if self._began is None else self._story.badness(at - self._began)
+        """How bad the service is at `at` (Unix seconds): once bad, until it is repaired."""
+        since = None if self._began is None else at - self._began
+        if since is None or (self._repaired is not None and since >= self._repaired):
+            return 0.0
+        worst = self._story.bad_from + self._story.worsening_seconds
+        return self._story.badness(min(since, worst))
 
 
 def run_demo(story: Story, screen: Screen, picture: Path | None = None) -> bool:
@@ -114,13 +129,7 @@ class _Demo:
         self._picture = picture
         self._witness = Witness()
         self._view = stage.board.read()
-        self._steps = [
-            (
-                story.bad_from,
-                f"{BAD_SERVICE} turns bad: ever more of its answers are real ratings of 1 to 3",
-            ),
-            (story.bad_until, f"{BAD_SERVICE} is repaired: it answers as before"),
-        ]
+        self._turned_bad = False
 
     def refresh(self) -> None:
         """Read Redis, tell what changed, and show the board."""
@@ -204,8 +213,21 @@ class _Demo:
             time.sleep(_TICK_SECONDS)
 
     def _tell_steps(self) -> None:
-        while self._steps and (self._clock.now or 0.0) >= self._steps[0][0]:
-            self._screen.tell(self._steps.pop(0)[1])
+        now = self._clock.now or 0.0
+        if not self._turned_bad and now >= self._story.bad_from:
+            self._turned_bad = True
+            self._screen.tell(
+                f"{BAD_SERVICE} turns bad: ever more of its answers are real ratings of 1 to 3"
+            )
+        if not self._clock.is_repaired and self._is_noticed(now):
+            self._clock.repair()
+            self._screen.tell(f"{BAD_SERVICE} is repaired: it answers as before")
+
+    def _is_noticed(self, now: float) -> bool:
+        """Whether the service is repaired by now: as planned, but not before anybody is told."""
+        late = now - self._story.bad_until
+        told = self._witness.saw_breach or not self._story.is_whole
+        return late >= 0 and (told or late >= _UNNOTICED_SECONDS)
 
     def _take_picture(self) -> None:
         taken_from = self._story.bad_until + _PICTURE_AFTER_SECONDS

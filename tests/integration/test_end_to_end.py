@@ -6,26 +6,23 @@ import json
 import re
 import subprocess
 import sys
-import time
-from contextlib import ExitStack
 from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from agents.embedded.ports import HOST, free_port
-from tests.integration.harness import CountingWorker, Pipeline
-from tests.integration.monitoring import Monitoring
-from tests.integration.patients import BAD, HEALTHY, SERVICES, TROUBLED, Patients
-from tests.integration.traffic import Publisher, Traffic
-from tests.integration.webhook_receiver import WebhookReceiver
-from tests.servers import FeedbackProcess
+from tests.integration.patients import BAD, HEALTHY, SERVICES, TROUBLED
+from tests.integration.traffic import Publisher
+from tests.integration.world import running_world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from tests.integration.monitoring import Monitoring
+    from tests.integration.traffic import Traffic
     from tests.integration.webhook_receiver import Notification
+    from tests.integration.world import World
     from tests.servers import KafkaBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.prometheus]
@@ -35,15 +32,12 @@ RATE = 120  # answers a second: 600 of each service in the alert's window of 30 
 
 # What is healthy must be looked at often before "it fired nothing" says much: 720 windows of the
 # hour before the start for each of seven scores, with some 50 answers of a service in each, and
-# then a minute and more of live ones with every rule evaluated each second.
-HISTORY_SECONDS = 3_600
-HISTORY_RATE = 10
+# then a minute of live ones with every rule evaluated each second.
 HEALTHY_EVALUATIONS = 60
 
 # Without workers: a window of 30 s and a stale limit of 15 s have passed by then, and Alertmanager
 # has looked at the group of the score's alert several times.
 SILENT_EVALUATIONS = 80
-PATIENCE_SECONDS = 120.0
 # Prometheus sends a firing alert again after 5 s, so a notification tells of a moment before it.
 TOLD_WITHIN_SECONDS = 12.0
 
@@ -66,88 +60,11 @@ SUMMARY = re.compile(
 )
 
 
-class World(NamedTuple):
-    """Everything that runs."""
-
-    pipeline: Pipeline
-    workers: list[CountingWorker]
-    monitoring: Monitoring
-    webhook: WebhookReceiver
-    patients: Patients
-
-    def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for a condition while the workers that should live do."""
-        self.pipeline.wait(seldom(condition), what, PATIENCE_SECONDS)
-
-    def notified(self, alertname: str, number: int) -> Notification:
-        """The last notification about an alert, once there are so many; never one more."""
-        about = self.webhook.about
-        self.wait(lambda: len(about(alertname)) >= number, f"notification {number} of {alertname}")
-        assert number == len(about(alertname)), [str(each) for each in about(alertname)]
-        return about(alertname)[-1]
-
-    def evaluated(self, times: int) -> None:
-        """Wait until the rules have been evaluated so often from now on."""
-        goal = self.monitoring.evaluations() + times
-        self.wait(lambda: self.monitoring.evaluations() >= goal, f"{times} evaluations")
-
-
-def seldom(condition: Callable[[], bool]) -> Callable[[], bool]:
-    """A condition that is looked at five times a second at most: questions cost the asked."""
-    looked_at = 0.0
-
-    def look() -> bool:
-        nonlocal looked_at
-        if time.monotonic() - looked_at < 0.2:
-            return False
-        looked_at = time.monotonic()
-        return condition()
-
-    return look
-
-
 @pytest.fixture
 def world(kafka_broker: KafkaBroker, tmp_path: Path) -> Iterator[World]:
-    """Give two workers, two exporters and their monitoring, with an hour of healthy answers."""
-    with ExitStack() as stack:
-        pipeline = Pipeline(kafka_broker, tmp_path)
-        pipeline.kpi_file = KPI_FILE
-        stack.enter_context(pipeline)
-        workers = [pipeline.worker(), pipeline.worker()]
-        exporters = [free_port(), free_port()]
-        for port in exporters:
-            stack.enter_context(exporter(pipeline, port))
-        patients = Patients(seed=1)
-        publish_history(pipeline, patients)
-        webhook = stack.enter_context(WebhookReceiver())
-        monitoring = Monitoring(
-            tmp_path / "rendered",
-            KPI_FILE,
-            exporters=[f"{HOST}:{port}" for port in exporters],
-            workers=[f"{HOST}:{worker.web_port}" for worker in workers],
-            webhook_url=webhook.url,
-        )
-        yield World(pipeline, workers, stack.enter_context(monitoring), webhook, patients)
-
-
-def exporter(pipeline: Pipeline, port: int) -> FeedbackProcess:
-    """An exporter that reads Redis every second."""
-    options = (f"--port={port}", "--interval=1")
-    return FeedbackProcess(
-        "exporter", *options, directory=pipeline.directory, environment=pipeline.environment()
-    )
-
-
-def publish_history(pipeline: Pipeline, patients: Patients) -> None:
-    """Publish the hour before now with `feedback publish`, and wait until it is counted."""
-    file = pipeline.directory / "history.jsonl"
-    number = patients.write_history(file, seconds=HISTORY_SECONDS, rate=HISTORY_RATE)
-    with FeedbackProcess(
-        "publish", str(file), directory=pipeline.directory, environment=pipeline.environment()
-    ) as publishing:
-        pipeline.wait(lambda: not publishing.alive(), "the history to be published")
-        assert 0 == publishing.exit_status, publishing.output()
-    pipeline.wait(lambda: pipeline.counted() == number, "the history to be counted")
+    """Give everything running, with an hour of healthy answers."""
+    with running_world(kafka_broker, tmp_path, KPI_FILE) as world:
+        yield world
 
 
 def test_an_alert_fires_once_for_a_bad_spell_and_holds_while_nothing_is_counted(
@@ -194,11 +111,15 @@ def stays_quiet(world: World) -> None:
     world.evaluated(HEALTHY_EVALUATIONS)
     assert set() == world.monitoring.ever_fired()
     assert [] == [str(told) for told in world.webhook.notifications]
-    scores = 2 * (1 + len(SERVICES))  # two KPIs: the whole and each service
-    for window in ("30s", "5m"):
-        state = f'feedback_kpi_state{{kpi=~"csat|nps",window="{window}"}} == 1'
-        counted = world.monitoring.ask(f"count by (state, instance) ({state})")
-        assert [("ok", scores)] * 2 == [(labels["state"], number) for labels, number in counted]
+    world.wait(lambda: all_are_ok(world.monitoring), "every score to be ok")
+
+
+def all_are_ok(monitoring: Monitoring) -> bool:
+    """Whether both exporters know every score of the KPIs that alert, and call each ok."""
+    state = 'feedback_kpi_state{kpi=~"csat|nps"} == 1'
+    counted = monitoring.ask(f"count by (state, instance) ({state})")
+    scores = 2 * 2 * (1 + len(SERVICES))  # KPIs, windows, the whole and each service
+    return [("ok", scores)] * 2 == [(labels["state"], number) for labels, number in counted]
 
 
 def names_what_happened(world: World, told: Notification) -> None:
@@ -242,7 +163,7 @@ def agree_with_the_file(world: World, moment: float, numbers: list[float]) -> No
     """
     *scores, answers = numbers
     *after, known = scored(world, moment)
-    *before, _ = scored(world, moment - 8)
+    *before, _ = scored(world, moment - 10)
     for low, score, high in zip(after, scores, before, strict=True):
         assert low <= score <= high
     assert isclose(known, answers, rel_tol=0.25)
