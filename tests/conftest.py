@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     deprecated = "ignore:(read|open)_text is deprecated:DeprecationWarning"
     config.addinivalue_line("filterwarnings", deprecated)
     _forget_settings()
+    _heed_signals()
     config.stash[MISSING] = {tier.name: tier.missing() for tier in TIERS}
     config.stash[TIERS_OF_TEST] = {}
     try:
@@ -46,6 +48,13 @@ def pytest_configure(config: pytest.Config) -> None:
     ]
     if lacking:
         raise pytest.UsageError(*lacking)
+
+
+def _heed_signals() -> None:
+    """Let children be interrupted: a run in the background may have been told to ignore it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses by marker
