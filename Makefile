@@ -42,6 +42,8 @@ format: $(VENV)/installed-development ## Format the code and repair what ruff ca
 bench: $(VENV)/installed-development ## Run the benchmarks; options for the first in BENCH_ARGS
 	$(BIN)/python bench/throughput.py $(BENCH_ARGS)
 	$(BIN)/python bench/exporter.py
+	$(BIN)/python bench/storage.py
+	$(BIN)/python bench/latency.py
 
 tiers: $(VENV)/installed-development ## Say which tiers of tests this machine can run
 	@$(BIN)/python -m tests.tiers

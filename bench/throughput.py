@@ -131,7 +131,7 @@ def _watch(
     early_rss = 0
     while True:
         done, now = positions(redis), time.monotonic()
-        if not all(process.alive for process in processes):
+        if not all(process.alive() for process in processes):
             raise SystemExit(f"{name} has ended:\n{processes[0].output()[-2000:]}")
         if done and first is None:
             first = (now, done)
