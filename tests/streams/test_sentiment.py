@@ -3,6 +3,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+import sys
 import time
 from pathlib import Path
 
@@ -190,10 +191,15 @@ def test_no_comment_takes_longer_than_20_ms(text: str) -> None:
     """The longest and worst comments are scored within 20 ms."""
     compound("warm up")
     taken = []
-    for _ in range(RUNS):
-        start = time.process_time()
-        compound(text)
-        taken.append(time.process_time() - start)
+    tracer = sys.gettrace()
+    sys.settrace(None)  # a run that measures coverage would time the tracing
+    try:
+        for _ in range(RUNS):
+            start = time.process_time()
+            compound(text)
+            taken.append(time.process_time() - start)
+    finally:
+        sys.settrace(tracer)
 
     assert min(taken) <= LIMIT_SECONDS
 
