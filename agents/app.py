@@ -20,25 +20,25 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
-from agents.counting import Counting
-from agents.letters import DeadLetters
 from agents.metrics import WorkerMetrics
-from agents.topic_guard import TopicGuard
-from agents.transport import BatchSchema, Consumer
-from agents.web import add_pages
+from agents.worker.counting import Counting
+from agents.worker.letters import DeadLetters
+from agents.worker.topic_guard import TopicGuard
+from agents.worker.transport import BatchSchema, Consumer
+from agents.worker.web import add_pages
 from streams.errors import ConfigurationError
-from streams.fold import Fold
-from streams.ledger import Ledger
+from streams.ledger.fold import Fold
+from streams.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
-    from agents.reading import Batch
     from agents.settings import Settings
-    from agents.topic_guard import TopicFacts
-    from streams.layout import Layout
+    from agents.worker.reading import Batch
+    from agents.worker.topic_guard import TopicFacts
+    from streams.ledger.layout import Layout
 
 logger = logging.getLogger(__name__)
 
-TRANSPORTS.aliases["ledger"] = "agents.transport:Transport"
+TRANSPORTS.aliases["ledger"] = "agents.worker.transport:Transport"
 
 HEALTH_SECONDS: Final = 2.0
 # A topic that was created again must be found before much of it is taken for the old one's.
@@ -196,7 +196,7 @@ def __getattr__(name: str) -> Any:
     """`agents.app:app`, for `faust -A agents.app worker`: made from the environment."""
     if name != "app":
         raise AttributeError(name)
-    from agents.worker import app_from_environment  # noqa: PLC0415 - it imports this module
+    from agents.worker.process import app_from_environment  # noqa: PLC0415 - it imports this module
 
     app = app_from_environment()
     globals()["app"] = app

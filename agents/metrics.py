@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
-from streams.event import REASONS
-from streams.fold import OUTCOMES
+from streams.events.event import REASONS
+from streams.ledger.fold import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,16 +22,16 @@ import redis
 from prometheus_client import CollectorRegistry
 
 from agents.embedded.redis import RedisServer
-from agents.exporter import Exporter
-from agents.metrics_server import serve
-from streams.cells import Cell, encode_cell
-from streams.keys import Bucket, PartitionKeys, topic_key
-from streams.kpi_load import parse_kpis
+from agents.exporter.exporter import Exporter
+from agents.exporter.metrics_server import serve
+from streams.kpis.load import parse_kpis
+from streams.ledger.cells import Cell, encode_cell
+from streams.ledger.keys import Bucket, PartitionKeys, topic_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.kpi_file import KpiFile
+    from streams.kpis.file import KpiFile
 
 TOPIC = "bench"
 REFRESH_BAR_SECONDS = 1.0

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis.asyncio import Redis
 
 from agents.settings import load_settings
-from streams.event import FeedbackEvent, decode_event
+from streams.events.event import FeedbackEvent, decode_event
 
 
 async def main() -> None:

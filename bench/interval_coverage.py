@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from streams.intervals import Interval, moments_interval
-from streams.kpi_formulas import Formula, Mean, Net, Sentiment, TopBox
-from streams.layout import Measure
-from streams.scores import score
-from streams.sentiment import classify, ten_thousandths
+from streams.events.sentiment import classify, ten_thousandths
+from streams.kpis.formulas import Formula, Mean, Net, Sentiment, TopBox
+from streams.ledger.layout import Measure
+from streams.scores.scores import score
+from streams.statistics.intervals import Interval, moments_interval
 
 # Two-sided 95 % quantiles of Student's t by number of answers.
 T_QUANTILES = {10: 2.262, 30: 2.045, 100: 1.984, 1_000: 1.962}

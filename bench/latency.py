@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from agents.embedded.ports import HOST, free_port
 from agents.embedded.process import wait_until
 from agents.embedded.redis import RedisServer
-from streams.keys import PartitionKeys
+from streams.ledger.keys import PartitionKeys
 from tests.servers import FeedbackProcess, KafkaBroker
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ import faust
 
 from agents.app import redis_client
 from agents.settings import load_settings
-from streams.fold import Fold
-from streams.kpi_load import load_kpis
-from streams.ledger import Known, Ledger, State
+from streams.kpis.load import load_kpis
+from streams.ledger.fold import Fold
+from streams.ledger.ledger import Known, Ledger, State
 
 TAKE = 1_000
 

@@ -23,13 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agents.embedded.redis import RedisServer
 from bench.throughput import events
-from streams.counts_reader import CountsReader
-from streams.fold import LOG_APPEND_TIME, Fold
-from streams.keys import EVENT_SHARDS, PartitionKeys, topic_key
-from streams.kpi_file import KpiFile
-from streams.kpi_load import parse_kpis
-from streams.ledger import Applied, Ledger
-from streams.scoreboard import Scoreboard
+from streams.counts.reader import CountsReader
+from streams.kpis.file import KpiFile
+from streams.kpis.load import parse_kpis
+from streams.ledger.fold import LOG_APPEND_TIME, Fold
+from streams.ledger.keys import EVENT_SHARDS, PartitionKeys, topic_key
+from streams.ledger.ledger import Applied, Ledger
+from streams.scores.scoreboard import Scoreboard
 
 HERE = Path(__file__).resolve().parent
 TOPIC = "bench"

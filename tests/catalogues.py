@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.durations import Duration
-from streams.render_catalogue import Catalogue
+from streams.render.catalogue import Catalogue
 
 HOUR, DAY = Duration.parse("1h"), Duration.parse("24h")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from streams.layout import Dimension, Layout, Measure, Tier
-from streams.routing import partition_of
+from streams.events.routing import partition_of
+from streams.ledger.layout import Dimension, Layout, Measure, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.errors import ConfigurationError
-from streams.kpi_load import parse_kpis
+from streams.kpis.load import parse_kpis
 
 TOP_BOX = "{top_box: {measure: csat, at_least: 4}}"
 

@@ -6,18 +6,18 @@ import copy
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from streams.admitted import AdmittedValues
-from streams.cells import SEPARATOR, Cell, decode_cell
-from streams.contribution import Contribution, decode_contribution
-from streams.fold import Fold, Folded, Outcome, PartitionView
-from streams.ledger import Applied, Known, Moved
+from streams.ledger.admitted import AdmittedValues
+from streams.ledger.cells import SEPARATOR, Cell, decode_cell
+from streams.ledger.contribution import Contribution, decode_contribution
+from streams.ledger.fold import Fold, Folded, Outcome, PartitionView
+from streams.ledger.ledger import Applied, Known, Moved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.keys import Bucket
-    from streams.layout import Layout
-    from streams.plain_model import PlainModel
+    from streams.audit.plain_model import PlainModel
+    from streams.ledger.keys import Bucket
+    from streams.ledger.layout import Layout
     from tests.feedback_log import Record
 
 Cells = dict[tuple["Bucket", Cell], int]

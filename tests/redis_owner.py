@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from streams.fold import Fold, Folded
-from streams.keys import PartitionKeys
-from streams.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, State, Swept
-from streams.snapshot import Snapshot, read_snapshot
+from streams.audit.snapshot import Snapshot, read_snapshot
+from streams.ledger.fold import Fold, Folded
+from streams.ledger.keys import PartitionKeys
+from streams.ledger.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, State, Swept
 from tests.feedback_log import CUSTOMER_KEY, LAYOUT, PARTITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
     from types import TracebackType
 
-    from streams.layout import Layout
+    from streams.ledger.layout import Layout
     from tests.feedback_log import Record
 
 T = TypeVar("T")

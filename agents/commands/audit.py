@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from agents.audit import Audit
-from agents.audit_logs import FileLog, KafkaLog
-from agents.audit_views import print_report, report_json
+from agents.audit.audit import Audit
+from agents.audit.sources import FileLog, KafkaLog
+from agents.audit.views import print_report, report_json
 from agents.commands.kafka_options import brokers_option, topic_option
-from agents.event_file import JsonLines
-from agents.kafka_clients import consumer, kafka_errors
+from agents.kafka.clients import consumer, kafka_errors
+from agents.publish.event_file import JsonLines
 from agents.redis_clients import reading_client
 from agents.settings import load_settings
 from agents.standard_error import StandardError
+from streams.audit.snapshot import stored_layout
 from streams.errors import ConfigurationError, StorageMismatch, Unavailable
-from streams.keys import topic_key
-from streams.snapshot import stored_layout
+from streams.ledger.keys import topic_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from redis import Redis
 
-    from agents.audit import PartitionAudit
-    from agents.audit_logs import Log
+    from agents.audit.audit import PartitionAudit
+    from agents.audit.sources import Log
     from agents.settings import Settings
 
 EXAMPLES = """\b

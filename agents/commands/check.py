@@ -15,20 +15,20 @@ from rich.table import Table
 from agents.settings import load_settings
 from streams.durations import Duration
 from streams.errors import ConfigurationError
-from streams.kpi_layout import tier_for
-from streams.kpi_load import load_kpis
-from streams.kpi_schema import kpi_schema
-from streams.sizing import (
+from streams.kpis.load import load_kpis
+from streams.kpis.schema import kpi_schema
+from streams.kpis.sizing import (
     answers_kept,
     fullest_counter,
     kpi_cost,
     redis_cost,
 )
+from streams.kpis.stored import tier_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.kpi_file import Kpi, KpiFile
+    from streams.kpis.file import Kpi, KpiFile
 
 EXAMPLES = """\b
 Examples:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from agents.commands.kafka_options import brokers_option, dead_letter_topic_option
-from agents.dead_letter_views import (
+from agents.kafka.clients import consumer, kafka_errors, producer
+from agents.kafka.dead_letter_views import (
     content_json,
     flat,
     letter_json,
@@ -18,13 +19,12 @@ from agents.dead_letter_views import (
     print_listing,
     printable,
 )
-from agents.dead_letters import Letters, Replay, find, listing
-from agents.delivery import Delivery
-from agents.kafka_clients import consumer, kafka_errors, producer
+from agents.kafka.dead_letters import Letters, Replay, find, listing
+from agents.kafka.topic_log import read_to_now
+from agents.publish.delivery import Delivery
 from agents.settings import load_settings
 from agents.standard_error import StandardError
-from agents.topic_log import read_to_now
-from streams.dead_letter import Source
+from streams.events.dead_letter import Source
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -41,7 +41,7 @@ def command(kpis: Path | None, host: str | None, port: int | None, interval: flo
     Exit status: 0 after a signal, 2 for a wrong setting, a wrong KPI file, or one that is older
     than the counts.
     """
-    from agents.exporter_process import run_exporter  # noqa: PLC0415 - --help needs no Redis client
+    from agents.exporter.process import run_exporter  # noqa: PLC0415 - --help needs no Redis client
 
     run_exporter(
         load_settings(

@@ -12,19 +12,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from agents.commands.kafka_options import brokers_option, kpis_option, topic_option
-from agents.delivery import Delivery
-from agents.event_file import CsvRows, EventFile, JsonLines
-from agents.kafka_clients import kafka_errors, partition_count, producer
-from agents.publisher import Gate, Pace, Publication, refused, survey
+from agents.kafka.clients import kafka_errors, partition_count, producer
+from agents.publish.delivery import Delivery
+from agents.publish.event_file import CsvRows, EventFile, JsonLines
+from agents.publish.publisher import Gate, Pace, Publication, refused, survey
 from agents.settings import Settings, load_settings
 from agents.standard_error import StandardError
-from streams.kpi_load import load_kpis
+from streams.kpis.load import load_kpis
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from streams.layout import Layout
+    from streams.ledger.layout import Layout
 
 AGAIN = " (publish again: what did arrive counts once)"
 

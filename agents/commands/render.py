@@ -9,11 +9,11 @@ import click
 
 from agents.settings import PREFIX, load_settings
 from streams.durations import Duration
-from streams.kpi_load import load_kpis
-from streams.render import Deployment, differing, render, write
-from streams.render_alertmanager import Receivers
-from streams.render_catalogue import Catalogue
-from streams.render_prometheus import Targets
+from streams.kpis.load import load_kpis
+from streams.render.alertmanager import Receivers
+from streams.render.catalogue import Catalogue
+from streams.render.files import Deployment, differing, render, write
+from streams.render.prometheus import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,17 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agents.event_file import CsvRows, EventFile, JsonLines
+from agents.publish.event_file import CsvRows, EventFile, JsonLines
 from agents.settings import load_settings
 from agents.standard_error import StandardError
 from streams.durations import Duration
-from streams.event import Refusal
-from streams.kpi_load import load_kpis
-from streams.score_file import WHOLE_FILE, FileScores
+from streams.events.event import Refusal
+from streams.kpis.load import load_kpis
+from streams.scores.score_file import WHOLE_FILE, FileScores
 
 if TYPE_CHECKING:
-    from streams.kpi_file import KpiFile
-    from streams.rows import Row
+    from streams.kpis.file import KpiFile
+    from streams.scores.rows import Row
 
 # Enough to see what is wrong; the totals tell of the rest.
 _REFUSALS_SHOWN: Final = 20

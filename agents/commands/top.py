@@ -12,16 +12,16 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from agents.board import Board
-from agents.board_json import view_json
-from agents.board_screen import BoardScreen
+from agents.board.as_json import view_json
+from agents.board.board import Board
+from agents.board.screen import BoardScreen
 from agents.commands.kafka_options import kpis_option, topic_option
 from agents.redis_clients import reading_client
 from agents.settings import load_settings
-from streams.kpi_load import load_kpis
+from streams.kpis.load import load_kpis
 
 if TYPE_CHECKING:
-    from agents.board import View
+    from agents.board.board import View
 
 # Wide enough for every column, where no terminal says how wide it is.
 _PIPE_COLUMNS: Final = 100

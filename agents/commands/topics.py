@@ -14,9 +14,8 @@ from agents.commands.kafka_options import (
     kpis_option,
     topic_option,
 )
-from agents.kafka_clients import admin, kafka_errors
-from agents.settings import load_settings
-from agents.topics import (
+from agents.kafka.clients import admin, kafka_errors
+from agents.kafka.topics import (
     SOURCE_LIMIT_BYTES,
     Topic,
     create_topic,
@@ -24,8 +23,9 @@ from agents.topics import (
     find_topic,
     wanted_topics,
 )
+from agents.settings import load_settings
 from streams.durations import Duration
-from streams.kpi_load import load_kpis
+from streams.kpis.load import load_kpis
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient

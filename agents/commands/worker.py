@@ -36,7 +36,7 @@ def command(kpis: Path | None, web_port: int | None) -> None:
     Example:
       FEEDBACK_KAFKA_BROKERS=kafka:9092 FEEDBACK_REDIS_URL=redis://redis:6379/0 feedback worker
     """
-    from agents.worker import run_worker  # noqa: PLC0415 - Faust is slow to import
+    from agents.worker.process import run_worker  # noqa: PLC0415 - Faust is slow to import
 
     settings = load_settings(kpi_file=kpis, web_port=web_port)
     sys.exit(run_worker(settings))

@@ -15,17 +15,19 @@ from agents.embedded.prometheus import (
     find_alertmanager,
     find_prometheus,
 )
-from streams import render_alertmanager, render_prometheus, render_rules
-from streams.render import Rendered, write
-from streams.render_alertmanager import Receivers, render_templates
-from streams.render_catalogue import Catalogue
-from streams.render_prometheus import Targets
+from streams.render import alertmanager as render_alertmanager
+from streams.render import prometheus as render_prometheus
+from streams.render import rules as render_rules
+from streams.render.alertmanager import Receivers, render_templates
+from streams.render.catalogue import Catalogue
+from streams.render.files import Rendered, write
+from streams.render.prometheus import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from streams.kpi_file import KpiFile
+    from streams.kpis.file import KpiFile
 
 ABSENT: Final = (
     f"Prometheus and Alertmanager are not on PATH. With them ({HOW_TO_GET}) the demo runs the "

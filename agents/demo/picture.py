@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from agents.board_screen import BoardScreen
+from agents.board.screen import BoardScreen
 from agents.demo.screen import TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from agents.board import View
+    from agents.board.board import View
 
 COLUMNS: Final = 100
 LINES: Final = 30

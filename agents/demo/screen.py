@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 import click
 from rich.live import Live
 
-from agents.board_screen import BoardScreen
+from agents.board.screen import BoardScreen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from agents.board import View
+    from agents.board.board import View
 
 TITLE: Final = "Feedback demo"
 

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agents.board import Board
+from agents.board.board import Board
 from agents.demo.sample import kpi_text, read_sample
 from agents.demo.servers import Servers
 from agents.demo.story import BAD_SERVICE
 from agents.demo.traffic import Schedule, Traffic
 from agents.demo.upstream import Upstream
 from agents.redis_clients import reading_client
-from streams.kpi_load import load_kpis
+from streams.kpis.load import load_kpis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.kpi_file import KpiFile
+    from streams.kpis.file import KpiFile
 
 HISTORY_SECONDS: Final = 360
 """How far back answers are published before the story begins: the longest window, and more."""

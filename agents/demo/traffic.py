@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from streams.event import FeedbackEvent
+from streams.events.event import FeedbackEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,7 +14,7 @@ import msgspec
 from streams.errors import Unavailable
 
 if TYPE_CHECKING:
-    from streams.event import FeedbackEvent
+    from streams.events.event import FeedbackEvent
 
 _SETTLE_SECONDS: Final = 30.0
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from agents.audit import Audit
-from agents.audit_logs import KafkaLog
-from agents.kafka_clients import consumer
+from agents.audit.audit import Audit
+from agents.audit.sources import KafkaLog
+from agents.kafka.clients import consumer
 from agents.redis_clients import reading_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agents.settings import Settings
-    from streams.fold import Record
+    from streams.ledger.fold import Record
 
 
 class Verdict(NamedTuple):

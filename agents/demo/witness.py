@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.board_words import interval_words, number, score_words
+from agents.board.words import interval_words, number, score_words
 from agents.demo.story import BAD_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agents.board import View
-    from streams.kpi_file import KpiFile
-    from streams.rows import Row
+    from agents.board.board import View
+    from streams.kpis.file import KpiFile
+    from streams.scores.rows import Row
 
 KPI = "satisfaction"
 

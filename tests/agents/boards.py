@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agents.board import Pipeline, View
-from streams.kpi_load import parse_kpis
-from streams.rows import AlertView, Row
+from agents.board.board import Pipeline, View
+from streams.kpis.load import parse_kpis
+from streams.scores.rows import AlertView, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

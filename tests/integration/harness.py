@@ -14,15 +14,15 @@ import redis
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from agents.dead_letters import Letters
 from agents.embedded.ports import HOST, free_port
 from agents.embedded.process import wait_until
 from agents.embedded.redis import RedisServer
-from agents.kafka_clients import consumer
+from agents.kafka.clients import consumer
+from agents.kafka.dead_letters import Letters
+from agents.kafka.topic_log import read_to_now
 from agents.settings import load_settings
-from agents.topic_log import read_to_now
-from streams.dead_letter import ROOM_BYTES
-from streams.keys import PartitionKeys, topic_key
+from streams.events.dead_letter import ROOM_BYTES
+from streams.ledger.keys import PartitionKeys, topic_key
 from tests.integration.traffic import Publisher, Traffic, publish
 from tests.servers import FeedbackProcess, Worker
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from streams.dead_letter import Original
+    from streams.events.dead_letter import Original
     from tests.integration.traffic import Message
     from tests.servers import KafkaBroker
 

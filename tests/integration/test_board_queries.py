@@ -20,23 +20,23 @@ from prometheus_client.registry import Collector
 from agents import metrics
 from agents.embedded.process import wait_until
 from agents.embedded.prometheus import Prometheus
-from agents.families import kpi_families, pipeline_families, score_families, single
-from agents.metrics_server import serve
-from streams.counts_reader import PartitionReport, Report
-from streams.kpi_load import load_kpis
-from streams.render import Deployment, render, write
-from streams.render_catalogue import Catalogue
-from streams.render_prometheus import Targets
-from streams.rows import AlertView, Row, breakdown_label
-from streams.states import STATES, PartitionHealth
+from agents.exporter.families import kpi_families, pipeline_families, score_families, single
+from agents.exporter.metrics_server import serve
+from streams.counts.reader import PartitionReport, Report
+from streams.kpis.load import load_kpis
+from streams.render.catalogue import Catalogue
+from streams.render.files import Deployment, render, write
+from streams.render.prometheus import Targets
+from streams.scores.rows import AlertView, Row, breakdown_label
+from streams.scores.states import STATES, PartitionHealth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from prometheus_client import Metric
 
-    from streams.kpi import Kpi
-    from streams.kpi_file import KpiFile
+    from streams.kpis.file import KpiFile
+    from streams.kpis.kpi import Kpi
 
 pytestmark = pytest.mark.prometheus
 

@@ -55,7 +55,7 @@ NO_COMPARE_AND_SET = Mutation(
     "if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] or stored[3] ~= ARGV[3] then",
     "if not stored[1] then",
 )
-NO_CONTRIBUTIONS = Mutation("streams/fold.py", "event_id in self.known", "False")
+NO_CONTRIBUTIONS = Mutation("streams/ledger/fold.py", "event_id in self.known", "False")
 
 
 def revisions(pipeline: Pipeline, code: Path | None) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.routing import partition_of
+from streams.events.routing import partition_of
 from tests.integration.harness import LIMIT, Pipeline
 from tests.integration.traffic import Message, Traffic, message, producer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.dead_letter import Original
+    from streams.events.dead_letter import Original
     from tests.servers import KafkaBroker
 
 pytestmark = pytest.mark.kafka

@@ -13,8 +13,8 @@ import pytest
 
 from agents.embedded.process import wait_until
 from agents.embedded.prometheus import Alertmanager
-from streams.render import Deployment, render, write
-from streams.render_alertmanager import Receivers
+from streams.render.alertmanager import Receivers
+from streams.render.files import Deployment, render, write
 from tests.catalogues import SPLIT
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ import pytest
 from click.testing import CliRunner, Result
 from kafka.consumer.fetcher import ConsumerRecord
 
-from agents import kafka_clients
 from agents.commands import dead_letters, publish, topics
 from agents.embedded.process import wait_until
-from agents.kafka_clients import consumer, producer
+from agents.kafka import clients as kafka_clients
+from agents.kafka.clients import consumer, producer
+from agents.kafka.topic_log import read_to_now
 from agents.settings import Settings, load_settings
-from agents.topic_log import read_to_now
-from streams.dead_letter import dead_letter
 from streams.errors import Unavailable
-from streams.event import Refusal
-from streams.routing import partition_of
+from streams.events.dead_letter import dead_letter
+from streams.events.event import Refusal
+from streams.events.routing import partition_of
 from tests.servers import FeedbackProcess
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.render import Deployment, render, write
-from streams.render_alertmanager import Receivers
-from streams.render_catalogue import Catalogue
+from streams.render.alertmanager import Receivers
+from streams.render.catalogue import Catalogue
+from streams.render.files import Deployment, render, write
 from tests.catalogues import SPLIT, WHOLE_ONLY
 
 pytestmark = pytest.mark.prometheus

@@ -1,0 +1,1 @@
+"""The audit of a topic or a file against Redis."""

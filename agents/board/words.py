@@ -1,0 +1,74 @@
+"""How numbers, times and segments are written on the board and in the demo's story."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from streams.kpis.formulas import Mean, Sentiment, Share, TopBox
+from streams.scores.rows import ALL
+
+if TYPE_CHECKING:
+    from streams.kpis.file import KpiFile
+    from streams.scores.rows import Row
+
+NOTHING = "–"
+"""Stands where there is no number: no data is not 0."""
+
+
+def score_words(row: Row, kpis: KpiFile) -> str:
+    """`86.1 %`; a mean has two digits, and no unit."""
+    return number(row.score, row, kpis) + (" %" if _is_percent(row, kpis) and row.answers else "")
+
+
+def interval_words(row: Row, kpis: KpiFile) -> str:
+    """`83.0 to 88.9`, in words because bounds may be negative."""
+    if row.lower is None or row.upper is None:
+        return NOTHING
+    return f"{number(row.lower, row, kpis)} to {number(row.upper, row, kpis)}"
+
+
+def number(value: float | None, row: Row, kpis: KpiFile) -> str:
+    """A value on the scale of the row's KPI."""
+    if value is None:
+        return NOTHING
+    match kpis.kpis[row.kpi].formula:
+        case Mean(as_percent=False) | Sentiment(statistic="mean"):
+            return f"{value:.2f}"
+        case _:
+            return f"{value:.1f}"
+
+
+def segment_words(row: Row) -> str:
+    """`router · chat`, or `all`."""
+    return " · ".join(value for _, value in row.segment) or ALL
+
+
+def duration_words(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`; a dash where it is not known."""
+    if seconds is None or math.isinf(seconds):
+        return NOTHING
+    if seconds < 10:  # where a tenth stops to matter
+        return f"{max(seconds, 0.0):.1f} s"
+    for unit, size, limit in (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, 172_800)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def bytes_words(size: int) -> str:
+    """`2.1 MiB`."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def _is_percent(row: Row, kpis: KpiFile) -> bool:
+    match kpis.kpis[row.kpi].formula:
+        case TopBox() | Share() | Mean(as_percent=True):
+            return True
+        case _:
+            return False

@@ -1,0 +1,1 @@
+"""The exporter: reads Redis, and gives Prometheus what it made of it."""

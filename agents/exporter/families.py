@@ -1,0 +1,122 @@
+"""From rows and reports to Prometheus families, fresh for each scrape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agents import metrics
+from streams.scores.states import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from prometheus_client.core import GaugeMetricFamily
+
+    from streams.counts.reader import PartitionReport, Report
+    from streams.kpis.file import KpiFile
+    from streams.scores.rows import AlertView, Row
+
+
+def score_families(rows: Iterable[Row], kpis: KpiFile) -> list[GaugeMetricFamily]:
+    """The families of scores: one series or more for each row."""
+    dimensions = tuple(kpis.dimensions)
+    score, lower, upper, answers, state, alert, evidence, limit, by_outcome = families = [
+        gauge.family(dimensions)
+        for gauge in (
+            metrics.KPI_SCORE, metrics.KPI_SCORE_LOWER, metrics.KPI_SCORE_UPPER,
+            metrics.KPI_ANSWERS, metrics.KPI_STATE, metrics.KPI_ALERT,
+            metrics.KPI_ALERT_EVIDENCE, metrics.KPI_ALERT_LIMIT, metrics.ANSWERS,
+        )
+    ]  # fmt: skip
+    additive = _additive_windows(kpis)
+    for row in rows:
+        place = [row.kpi, row.window, row.breakdown]
+        segment = dict(row.segment)
+        values = [segment.get(name, "") for name in dimensions]
+        answers.add_metric([*place, *values], row.answers)
+        if row.score is not None and row.lower is not None and row.upper is not None:
+            score.add_metric([*place, *values], row.score)
+            lower.add_metric([*place, *values], row.lower)
+            upper.add_metric([*place, *values], row.upper)
+        for name in STATES:
+            state.add_metric([*place, name, *values], float(name == row.state))
+        if row.window == additive[row.kpi]:
+            for outcome, count in row.outcomes.items():
+                by_outcome.add_metric([*place, outcome, *values], count)
+        if row.alert is not None:
+            _add_alert(row.alert, place, values, alert, evidence, limit)
+    return families
+
+
+def _add_alert(
+    view: AlertView,
+    place: list[str],
+    values: list[str],
+    alert: GaugeMetricFamily,
+    evidence: GaugeMetricFamily,
+    limit: GaugeMetricFamily,
+) -> None:
+    alert.add_metric([*place, view.rule, view.severity, *values], float(view.raised))
+    evidence.add_metric([*place, view.rule, *values], view.evidence)
+    limit.add_metric([*place, view.rule, *values], view.limit)
+
+
+def _additive_windows(kpis: KpiFile) -> dict[str, str]:
+    """The window whose outcomes are shown: the alert's, else the longest."""
+    longest = max(kpis.windows, key=lambda window: window.seconds).name
+    return {k.name: k.alert.window.name if k.alert else longest for k in kpis.kpis.values()}
+
+
+def kpi_families(kpis: KpiFile) -> list[GaugeMetricFamily]:
+    """What the KPI file says of each KPI."""
+    target, floor = metrics.KPI_TARGET.family(), metrics.KPI_FLOOR.family()
+    benchmark, info = metrics.KPI_BENCHMARK.family(), metrics.KPI_INFO.family()
+    for name, kpi in kpis.kpis.items():
+        info.add_metric([name, kpi.title, kpi.owner, kpis.layout.hash], 1)
+        target.add_metric([name], kpi.target.at_least)
+        if kpi.floor is not None:
+            floor.add_metric([name], kpi.floor)
+        for benchmark_name, value in kpi.benchmarks.items():
+            benchmark.add_metric([name, benchmark_name], value)
+    return [info, target, floor, benchmark]
+
+
+def pipeline_families(report: Report, topic: str) -> list[GaugeMetricFamily]:
+    """The ledgers and Redis itself, as last read."""
+    families = {
+        gauge: gauge.family()
+        for gauge in (
+            metrics.LEDGER_EVENTS, metrics.LEDGER_POSITION, metrics.LOG_END_OFFSET,
+            metrics.PARTITION_HEALTH, metrics.LAST_EVENT, metrics.COMPLETE_FROM,
+            metrics.REDIS_MEMORY_USED, metrics.REDIS_MEMORY_LIMIT,
+        )
+    }  # fmt: skip
+    for partition in report.partitions:
+        labels = [topic, str(partition.partition)]
+        for outcome, count in partition.outcomes.items():
+            families[metrics.LEDGER_EVENTS].add_metric([*labels, outcome], count)
+        for gauge, value in _of_partition(partition, report.now):
+            families[gauge].add_metric(labels, value)
+    if report.memory_bytes:
+        families[metrics.REDIS_MEMORY_USED].add_metric([], report.memory_bytes)
+        families[metrics.REDIS_MEMORY_LIMIT].add_metric([], report.memory_limit_bytes)
+    return list(families.values())
+
+
+def _of_partition(partition: PartitionReport, now: float) -> Iterator[tuple[metrics.Gauge, Any]]:
+    yield metrics.LEDGER_POSITION, partition.position
+    unknown = partition.complete_from is None
+    yield metrics.COMPLETE_FROM, now if unknown else partition.complete_from
+    health = partition.health
+    if health is not None:
+        yield metrics.LOG_END_OFFSET, health.log_end
+        yield metrics.PARTITION_HEALTH, health.time
+        if health.last_record_time is not None:
+            yield metrics.LAST_EVENT, health.last_record_time
+
+
+def single(gauge: metrics.Gauge, value: float) -> GaugeMetricFamily:
+    """A family of one series without labels."""
+    family = gauge.family()
+    family.add_metric([], value)
+    return family

@@ -1,0 +1,1 @@
+"""Kafka without Faust: clients, topics, and dead letters read back."""

@@ -1,0 +1,1 @@
+"""Publishing files of events."""

@@ -1,0 +1,44 @@
+"""Outcomes: a tally in the words of its formula, as counts that may be added over segments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from streams.kpis.formulas import Mean, Net, Sentiment, Share, TopBox
+
+if TYPE_CHECKING:
+    from streams.kpis.formulas import Formula
+    from streams.ledger.layout import Measure
+    from streams.scores.scores import Tally
+
+
+def outcomes(formula: Formula, measure: Measure, tally: Tally) -> dict[str, int]:
+    """How many answers had each outcome, zeros included; they sum to the answers of the score.
+
+    `top_box`: satisfied, unsatisfied. `net`: promoter, passive, detractor. `share`: yes, no.
+    `mean`: each rating. `sentiment`: positive, neutral, negative.
+    """
+    match formula:
+        case TopBox(at_least=least):
+            satisfied = _ratings(tally, least, measure.high)
+            unsatisfied = _ratings(tally, measure.low, least - 1)
+            return {"satisfied": satisfied, "unsatisfied": unsatisfied}
+        case Net(promoters=least, detractors=most):
+            return {
+                "promoter": _ratings(tally, least, measure.high),
+                "passive": _ratings(tally, most + 1, least - 1),
+                "detractor": _ratings(tally, measure.low, most),
+            }
+        case Share():
+            return {"yes": tally.get("1", 0), "no": tally.get("0", 0)}
+        case Mean():
+            values = [str(rating) for rating in range(measure.low, measure.high + 1)]
+        case Sentiment():
+            values = ["positive", "neutral", "negative"]
+        case _:
+            assert_never(formula)
+    return {value: tally.get(value, 0) for value in values}
+
+
+def _ratings(tally: Tally, least: int, most: int) -> int:
+    return sum([tally.get(str(rating), 0) for rating in range(least, most + 1)])

@@ -1,0 +1,1 @@
+"""The KPI file: what a CX owner writes, checked, explained and sized."""

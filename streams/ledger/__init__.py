@@ -1,0 +1,1 @@
+"""Counting once: answers become counters, and one script changes them with the position."""

@@ -1,0 +1,298 @@
+"""The ledger: what has been counted of each partition, and the only way to count more.
+
+Everything that a batch changes is changed by one script together with the position, and only if
+position, epoch and layout are still what the batch was folded from. So a batch counts once,
+whatever is retried, restarted, restored or still running elsewhere.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Mapping
+from importlib.resources import files
+from typing import Any, Final, NamedTuple, cast
+from zlib import crc32
+
+import msgpack
+import msgspec
+from redis.asyncio import Redis
+
+from streams.errors import StorageMismatch
+from streams.ledger.admitted import AdmittedValues
+from streams.ledger.cells import SEPARATOR
+from streams.ledger.contribution import decode_contribution
+from streams.ledger.fold import EXPIRY_GRACE_SECONDS, Folded, PartitionView
+from streams.ledger.keys import EVENT_SHARDS, Bucket, PartitionKeys
+from streams.ledger.layout import Layout
+
+# Entries looked at in one sweep: a tenth of a millisecond of Redis, some 10 % of a batch's work.
+SWEEP_ENTRIES: Final = 500
+# An entry is swept this much later than it counts as absent, for records judged a little earlier.
+_SWEEP_SLACK_SECONDS: Final = 3_600
+
+_FIRST_SHARD_KEY: Final = 4  # the place of event shard 0 in the script's KEYS
+_FIRST_BUCKET_KEY: Final = _FIRST_SHARD_KEY + EVENT_SHARDS
+
+
+class State(msgspec.Struct):
+    """A partition's ledger as its owner last knew it; `position` is the next offset to apply."""
+
+    partition: int
+    position: int
+    epoch: str
+    complete_from: str
+    values: AdmittedValues
+    layouts: Mapping[int, Layout]
+    created: bool = False
+    sweep_shard: int = 0
+    sweep_cursor: int = 0
+
+    def view(self, partitions: int) -> PartitionView:
+        """What a fold needs to know of it."""
+        return PartitionView(self.partition, partitions, self.values, self.layouts)
+
+    def expires_at(self, bucket: Bucket) -> int:
+        """When Redis may drop a bucket (Unix seconds), by the longest retention it ever had."""
+        retention = max(
+            tier.retention_seconds
+            for layout in self.layouts.values()
+            for tier in layout.tiers
+            if tier.seconds == bucket.seconds
+        )
+        return bucket.start + bucket.seconds + retention + EXPIRY_GRACE_SECONDS
+
+
+class Applied(NamedTuple):
+    """The batch is counted."""
+
+
+class Known(NamedTuple):
+    """Nothing was changed: these ids have entries, so the batch must be folded with them."""
+
+    entries: dict[str, bytes]
+
+
+class Moved(NamedTuple):
+    """Nothing was changed: the ledger is not where the fold began; empty texts where it is gone."""
+
+    position: str
+    epoch: str
+    layout: str
+
+
+class Swept(NamedTuple):
+    """Ids whose entries count as absent by now, by event shard."""
+
+    ids: dict[int, list[bytes]]
+
+
+NOTHING_SWEPT: Final = Swept({})
+
+
+def shard_of(event_id: bytes) -> int:
+    """The event shard of an id."""
+    return crc32(event_id) % EVENT_SHARDS
+
+
+class Ledger:
+    """The ledgers of one topic's partitions, for workers of one layout."""
+
+    def __init__(self, redis: Redis, topic: str, layout: Layout) -> None:
+        """`redis` answers with bytes (no `decode_responses`)."""
+        self._redis = redis
+        self._topic = topic
+        self._layout = layout
+        self._apply = redis.register_script(_script("apply"))
+        self._open = redis.register_script(_script("open"))
+        self._restart = redis.register_script(_script("restart"))
+        self._heartbeat = redis.register_script(_script("heartbeat"))
+        self._shard_keys: dict[int, list[str]] = {}
+
+    def keys(self, partition: int) -> PartitionKeys:
+        """The keys of one partition."""
+        return PartitionKeys(self._topic, partition)
+
+    async def open(self, partition: int, log_start: int = 0) -> State:
+        """Read a partition's ledger; a new one begins at `log_start`, the log's first offset.
+
+        Raises `StorageMismatch` where the counts were written under another layout that is not
+        older than ours.
+        """
+        keys = self.keys(partition)
+        layout = self._layout
+        complete_from = "0" if log_start == 0 else "unknown"
+        args = (_token(), layout.version, layout.token, msgspec.json.encode(layout), log_start)
+        reply = await self._open(keys=[keys.ledger, keys.values], args=[*args, complete_from])
+        if reply[0] == b"mismatch":
+            raise mismatch(layout, reply[1].decode())
+        fields = dict(zip(reply[1][::2], reply[1][1::2], strict=True))
+        return State(
+            partition=partition,
+            position=int(fields[b"position"]),
+            epoch=fields[b"epoch"].decode(),
+            complete_from=fields[b"complete_from"].decode(),
+            values=AdmittedValues(layout, dict(zip(reply[2][::2], reply[2][1::2], strict=True))),
+            layouts=_layouts(fields),
+            created=reply[0] == b"created",
+        )
+
+    async def apply(
+        self,
+        state: State,
+        folded: Folded,
+        next_position: int,
+        *,
+        verified: bool,
+        swept: Swept = NOTHING_SWEPT,
+    ) -> Applied | Known | Moved:
+        """Count a batch that was folded from `state`, if the ledger still is in that state.
+
+        `verified` says that the entries of all the batch's ids were given to the fold. On success
+        `state` is moved on; otherwise nothing has changed anywhere.
+        """
+        keys = self.keys(state.partition)
+        shard_keys = self._shard_keys.get(state.partition)
+        if shard_keys is None:
+            shard_keys = [keys.events(shard) for shard in range(EVENT_SHARDS)]
+            self._shard_keys[state.partition] = shard_keys
+        recorded = "" if folded.recorded is None else repr(folded.recorded)
+        reply = await self._apply(
+            keys=[keys.ledger, keys.touched, keys.values, *shard_keys]
+            + [keys.cells(bucket) for bucket in folded.increments],
+            args=[
+                state.position,
+                state.epoch,
+                self._layout.token,
+                next_position,
+                int(verified),
+                recorded,
+                _pack(state, folded, swept),
+            ],
+        )
+        match reply:
+            case [b"known", flat]:
+                ids = (i.decode() for i in flat[::2])
+                return Known(dict(zip(ids, flat[1::2], strict=True)))
+            case [b"moved", position, epoch, layout]:
+                return Moved(position.decode(), epoch.decode(), layout.decode())
+        state.position = next_position
+        if folded.values is not None:
+            state.values.accept(folded.values)
+        return Applied()
+
+    async def restart(self, state: State, position: int) -> None:
+        """Begin a new epoch at `position`; without effect if the ledger has moved meanwhile.
+
+        A position ahead of the stored one skips offsets that Kafka no longer has.
+        """
+        keys = self.keys(state.partition)
+        await self._restart(
+            keys=[keys.ledger], args=[state.position, state.epoch, _token(), position]
+        )
+
+    async def heartbeat(self, state: State, log_end: int | None) -> tuple[int, str] | None:
+        """Write the partition's health; gives the stored position and epoch, None if gone.
+
+        With `log_end` None nothing is written: the log could not be asked.
+        """
+        keys = self.keys(state.partition)
+        position, epoch = await self._heartbeat(
+            keys=[keys.ledger, keys.health],
+            args=[state.position, state.epoch, "" if log_end is None else log_end],
+        )
+        return (int(position), epoch.decode()) if position else None
+
+    async def sweep(self, state: State, now: float) -> Swept:
+        """Find some entries that count as absent at `now`; `apply` then removes them."""
+        horizon = self._layout.horizon_seconds
+        if horizon is None:
+            return NOTHING_SWEPT
+        shard = state.sweep_shard
+        key = self.keys(state.partition).events(shard)
+        cursor, found = await cast(
+            "Awaitable[tuple[int, dict[bytes, bytes]]]",
+            self._redis.hscan(key, cursor=state.sweep_cursor, count=SWEEP_ENTRIES),
+        )
+        state.sweep_cursor = cursor
+        if cursor == 0:
+            state.sweep_shard = (shard + 1) % EVENT_SHARDS
+        before = now - _SWEEP_SLACK_SECONDS
+        ids = [i for i, e in found.items() if decode_contribution(e).forgotten(before, horizon)]
+        return Swept({shard: ids}) if ids else NOTHING_SWEPT
+
+    async def trim(self, partition: int, now: float) -> None:
+        """Forget that long expired buckets were ever touched."""
+        key = self.keys(partition).touched
+        longest = self._layout.longest_retention_seconds + 2 * EXPIRY_GRACE_SECONDS
+        retention = {t.seconds: t.retention_seconds for t in self._layout.tiers}
+        members = cast("list[bytes]", await self._redis.zrange(key, 0, -1))
+        expired = [
+            member
+            for member in members
+            if (bucket := Bucket.parse(member.decode())).start
+            < now - retention.get(bucket.seconds, longest) - 2 * EXPIRY_GRACE_SECONDS
+        ]
+        if expired:
+            await self._redis.zrem(key, *expired)
+
+
+def mismatch(layout: Layout, stored: str) -> StorageMismatch:
+    """Why a worker with this KPI file must not write to counts of the `stored` layout."""
+    version = stored.partition(":")[0]
+    if int(version) > layout.version:
+        problem = f"the counts in Redis are of version {version}, the KPI file has version"
+        way_out = "start this worker with the newer KPI file"
+    else:
+        problem = "what is stored has changed, but the KPI file still has version"
+        way_out = f"raise `version` to {int(version) + 1}"
+    return StorageMismatch(f"{problem} {layout.version}; {way_out}.")
+
+
+def _script(name: str) -> str:
+    return (files("streams.ledger") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _token() -> str:
+    return secrets.token_hex(8)
+
+
+def _layouts(fields: Mapping[bytes, bytes]) -> dict[int, Layout]:
+    decode = msgspec.json.Decoder(Layout).decode
+    prefix = b"layout:"
+    return {
+        int(name.removeprefix(prefix)): decode(value)
+        for name, value in fields.items()
+        if name.startswith(prefix)
+    }
+
+
+def _pack(state: State, folded: Folded, swept: Swept) -> bytes:
+    """The script's packed argument. Redis's cmsgpack knows only the old raw type, not bin."""
+    shards: dict[int, list[bytes]] = {}
+    for event_id, entry in folded.contributions.items():
+        encoded = event_id.encode()
+        flat = shards.setdefault(crc32(encoded) % EVENT_SHARDS + _FIRST_SHARD_KEY, [])
+        flat.append(encoded)
+        flat.append(entry)
+    cells = [
+        (key, bucket.member, state.expires_at(bucket), _flat(fields))
+        for key, (bucket, fields) in enumerate(folded.increments.items(), _FIRST_BUCKET_KEY)
+    ]
+    admitted = folded.values.admitted if folded.values else []
+    values = [x for d, v, n in admitted for x in (f"{d}{SEPARATOR}{v}", n)]
+    outcomes = [x for name, n in folded.outcomes.items() if n for x in (f"outcome:{name}", n)]
+    gone = [
+        (
+            shard + _FIRST_SHARD_KEY,
+            [i for i in ids if i.decode() not in folded.contributions],
+        )
+        for shard, ids in swept.ids.items()
+    ]
+    packed: Any = msgpack.packb(
+        (list(shards.items()), cells, values, outcomes, gone), use_bin_type=False
+    )
+    return cast("bytes", packed)
+
+
+def _flat(fields: Mapping[bytes, int]) -> list[bytes | int]:
+    return [x for item in fields.items() for x in item]

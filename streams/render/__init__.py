@@ -1,0 +1,1 @@
+"""What is generated from the KPI file: rules and their tests, routes, boards."""

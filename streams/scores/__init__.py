@@ -1,0 +1,1 @@
+"""What the counts say: scores, states, alerts, and the rows that show them."""

@@ -1,0 +1,145 @@
+"""A row of the scoreboard: one KPI, window and segment, with all that is said of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from streams.counts.outcomes import outcomes
+from streams.counts.projection import Group
+from streams.scores.scores import Score, below, probability_below, score
+from streams.scores.states import State, state
+
+if TYPE_CHECKING:
+    from streams.counts.projection import Segment
+    from streams.kpis.kpi import Kpi
+    from streams.ledger.layout import Measure
+    from streams.scores.floor_rule import Verdict
+    from streams.scores.scores import Tally
+
+ALL = "all"
+"""The breakdown of the total."""
+
+FLOOR_RULE = "floor"
+
+
+class AlertView(msgspec.Struct, frozen=True):
+    """What the alert rule says of a row. `evidence` raises at `limit`; `since` is Unix seconds."""
+
+    rule: str
+    severity: str
+    raised: bool
+    evidence: float
+    limit: float
+    since: float | None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One score. `segment` has the breakdown's dimensions in order, each with its value.
+
+    `score`, `lower` and `upper` are in the formula's unit, None without answers. `reason` says why
+    the state is stale, in words that change all the time. `alert` is None where no rule judges.
+    """
+
+    kpi: str
+    window: str
+    breakdown: str
+    segment: tuple[tuple[str, str], ...]
+    answers: int
+    score: float | None
+    lower: float | None
+    upper: float | None
+    state: State
+    reason: str | None
+    target: float
+    floor: float | None
+    benchmarks: dict[str, float]
+    outcomes: dict[str, int]
+    alert: AlertView | None
+
+
+class Place(NamedTuple):
+    """Where rows stand: a KPI with its measure, a window and a breakdown (`()`: the total)."""
+
+    kpi: Kpi
+    measure: Measure
+    window: str
+    breakdown: tuple[str, ...]
+
+    @property
+    def group(self) -> Group:
+        """The tallies its rows are computed from."""
+        return Group(self.measure.cell_id, self.breakdown)
+
+
+class Scored(NamedTuple):
+    """All that a tally alone says of a KPI; `probability_below` is None without a floor."""
+
+    score: Score
+    probability_below: float | None
+    outcomes: dict[str, int]
+
+
+def scored(kpi: Kpi, measure: Measure, tally: Tally) -> Scored:
+    """What `tally` says of `kpi`; `measure` is the one that its formula names."""
+    formula, floor = kpi.formula, kpi.floor
+    evidence = None if floor is None else below(formula, measure, tally, floor)
+    return Scored(
+        score(formula, measure, tally, kpi.confidence),
+        None if evidence is None else probability_below(evidence),
+        outcomes(formula, measure, tally),
+    )
+
+
+def make_row(
+    place: Place,
+    segment: Segment,
+    found: Scored,
+    *,
+    reason: str | None = None,
+    verdict: Verdict | None = None,
+) -> Row:
+    """The row of one segment; `reason` says why it is stale, `verdict` is None without a rule."""
+    kpi = place.kpi
+    return Row(
+        kpi=kpi.name,
+        window=place.window,
+        breakdown=breakdown_label(place.breakdown),
+        segment=tuple(zip(place.breakdown, segment, strict=True)),
+        answers=found.score.answers,
+        score=found.score.value,
+        lower=found.score.lower,
+        upper=found.score.upper,
+        state=state(
+            found.score.answers,
+            kpi.min_answers,
+            probability_below=found.probability_below,
+            raised=verdict is not None and verdict.raised,
+            stale=reason is not None,
+        ),
+        reason=reason,
+        target=kpi.target.at_least,
+        floor=kpi.floor,
+        benchmarks=kpi.benchmarks,
+        outcomes=found.outcomes,
+        alert=_alert_view(kpi, verdict),
+    )
+
+
+def breakdown_label(breakdown: tuple[str, ...]) -> str:
+    """`all`, `product`, `product,channel`."""
+    return ",".join(breakdown) or ALL
+
+
+def _alert_view(kpi: Kpi, verdict: Verdict | None) -> AlertView | None:
+    if kpi.alert is None or verdict is None:
+        return None
+    return AlertView(
+        rule=FLOOR_RULE,
+        severity=kpi.alert.severity,
+        raised=verdict.raised,
+        evidence=verdict.evidence,
+        limit=verdict.limit,
+        since=verdict.since,
+    )

@@ -1,0 +1,175 @@
+"""The scoreboard: a row for every KPI, window and segment. All that shows scores shows these rows.
+
+The rows are a pure function of the counts, the KPI file and now. What is remembered between two
+calls only saves computing again what did not change.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from streams.counts.counts import Counts
+from streams.counts.windows import Span
+from streams.events.admission import OTHER
+from streams.kpis.stored import tier_for
+from streams.scores.alert_history import AlertHistory
+from streams.scores.floor_rule import FloorRule, Step, Verdict, replay
+from streams.scores.ranking import ranking_groups, shown_values, summed_rest
+from streams.scores.rows import Place, Row, Scored, make_row, scored
+from streams.scores.staleness import stale_reason
+from streams.scores.states import window_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from streams.counts.projection import Segment
+    from streams.counts.reader import Report
+    from streams.durations import Duration
+    from streams.kpis.file import KpiFile
+    from streams.kpis.kpi import Kpi
+    from streams.ledger.layout import Layout
+    from streams.scores.alert_history import Judge
+    from streams.scores.scores import Tally
+
+
+class Scoreboard:
+    """The rows of a KPI file. Feed `counts` (`streams.counts.reader`), then ask for `rows`."""
+
+    def __init__(self, kpis: KpiFile) -> None:
+        self._kpis = kpis
+        places = list(_places(kpis))
+        spans = {window.name: span_of(window, kpis.layout) for window in kpis.windows}
+        self._ranking = ranking_groups(kpis.layout, [place.breakdown for place in places])
+        groups = [*(place.group for place in places), *self._ranking]
+        self.counts = Counts(kpis.layout, spans, groups)
+        self._longest = max(kpis.windows, key=lambda window: window.seconds).name
+        self._sections = [_Section(p, self._history(p, spans[p.window])) for p in places]
+
+    def rows(self, report: Report) -> list[Row]:
+        """All rows as of `report`: by KPI and window in the file's order, then by segment."""
+        token = self._kpis.layout.token
+        reasons = {w.name: stale_reason(report, token, w.seconds) for w in self._kpis.windows}
+        shown = shown_values(
+            self._kpis.layout.dimensions,
+            self._ranking,
+            partial(self.counts.tallies, self._longest),
+        )
+        moment = _Moment(window_end(report.healths, report.now), _lost_before(report))
+        rows: list[Row] = []
+        for section in self._sections:
+            place = section.place
+            seen = self.counts.tallies(place.window, place.group)
+            tallies = summed_rest(seen, tuple([shown[name] for name in place.breakdown]))
+            rows.extend(section.rows(tallies, reasons[place.window], moment))
+        return rows
+
+    def _history(self, place: Place, span: Span) -> AlertHistory | None:
+        """What judges the segments of a place; it listens to the counts from now on."""
+        rule = _floor_rule(place)
+        if rule is None:
+            return None
+        tiers = {tier.seconds: tier.retention_seconds for tier in self._kpis.layout.tiers}
+        kept = tiers[span.tier_seconds]
+        history = AlertHistory(_judge(rule), place.group, span, kept, self.counts.projection)
+        self.counts.listen(span.tier_seconds, history)
+        return history
+
+
+class _Moment(NamedTuple):
+    """The end of all windows, and the time before which counts may be missing (Unix seconds)."""
+
+    end: float
+    lost_before: float
+
+
+class _Remembered(NamedTuple):
+    """A row and what it was made of."""
+
+    tally: Tally
+    scored: Scored
+    reason: str | None
+    verdict: Verdict | None
+    row: Row
+
+
+class _Section:
+    """The rows of one place, made again only where what they are made of changed."""
+
+    def __init__(self, place: Place, history: AlertHistory | None) -> None:
+        self.place = place
+        self._history = history
+        self._remembered: dict[Segment, _Remembered] = {}
+
+    def rows(
+        self, tallies: Mapping[Segment, Tally], reason: str | None, moment: _Moment
+    ) -> list[Row]:
+        """A row for each segment, by name."""
+        self._remembered = {
+            segment: self._row(segment, tallies[segment], reason, self._verdict(segment, moment))
+            for segment in sorted(tallies)
+        }
+        return [remembered.row for remembered in self._remembered.values()]
+
+    def _verdict(self, segment: Segment, moment: _Moment) -> Verdict | None:
+        if self._history is None or OTHER in segment:
+            return None
+        return self._history.verdict(segment, moment.end, moment.lost_before)
+
+    def _row(
+        self, segment: Segment, tally: Tally, reason: str | None, verdict: Verdict | None
+    ) -> _Remembered:
+        known = self._remembered.get(segment)
+        if known is None or (known.tally is not tally and known.tally != tally):
+            found = scored(self.place.kpi, self.place.measure, tally)
+        elif known.reason == reason and known.verdict == verdict:
+            return known
+        else:
+            found = known.scored
+        row = make_row(self.place, segment, found, reason=reason, verdict=verdict)
+        return _Remembered(tally, found, reason, verdict, row)
+
+
+def breakdowns_of(kpi: Kpi) -> tuple[tuple[str, ...], ...]:
+    """The total, the declared breakdowns, and those that only alert."""
+    alerting = kpi.alert.segments if kpi.alert else ()
+    return tuple(dict.fromkeys(((), *kpi.breakdowns, *alerting)))
+
+
+def span_of(window: Duration, layout: Layout) -> Span:
+    """The buckets that a declared window sums."""
+    tier = tier_for(window, layout.tiers)
+    if tier is None:
+        raise ValueError(f"no stored tier can serve the window {window.name}")
+    return Span(window.seconds, tier.seconds)
+
+
+def _places(kpis: KpiFile) -> Iterator[Place]:
+    for kpi in kpis.kpis.values():
+        measure = kpis.measure(kpi.formula.measure)
+        for window in kpis.windows:
+            for breakdown in breakdowns_of(kpi):
+                yield Place(kpi, measure, window.name, breakdown)
+
+
+def _floor_rule(place: Place) -> FloorRule | None:
+    """The rule that judges a place: only the alert's window, the total and alerting segments."""
+    kpi = place.kpi
+    if kpi.alert is None or kpi.floor is None or place.window != kpi.alert.window.name:
+        return None
+    if place.breakdown not in {(), *kpi.alert.segments}:
+        return None
+    return FloorRule(kpi.formula, place.measure, kpi.floor, kpi.min_answers)
+
+
+def _judge(rule: FloorRule) -> Judge:
+    def judge(step: Step, verdict: Verdict) -> Verdict:
+        return replay(rule, (step,), verdict)
+
+    return judge
+
+
+def _lost_before(report: Report) -> float:
+    times = [p.complete_from for p in report.partitions]
+    return max([math.inf if time is None else time for time in times], default=0.0)

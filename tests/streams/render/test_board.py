@@ -1,0 +1,106 @@
+"""What can be said of the board without Prometheus; test_board_queries.py runs its queries."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from streams.render.board import render_board
+from streams.render.board_panels import STATE_COLOURS
+from streams.render.board_queries import STATE_NUMBERS
+from streams.render.catalogue import Catalogue
+from streams.scores.states import STATES
+from tests.catalogues import SPLIT, WHOLE_ONLY
+
+
+def board(catalogue: Catalogue = SPLIT) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(render_board(catalogue))
+    return content
+
+
+def panels(catalogue: Catalogue = SPLIT) -> list[dict[str, Any]]:
+    return [panel for panel in board(catalogue)["panels"] if panel["type"] != "row"]
+
+
+@pytest.mark.parametrize("catalogue", [SPLIT, WHOLE_ONLY])
+def test_every_panel_has_an_id_of_its_own(catalogue: Catalogue) -> None:
+    """Grafana links to panels by id, rows included."""
+    ids = [panel["id"] for panel in board(catalogue)["panels"]]
+    assert sorted(set(ids)) == sorted(ids)
+
+
+@pytest.mark.parametrize("catalogue", [SPLIT, WHOLE_ONLY])
+def test_every_panel_asks_something_says_its_unit_and_what_it_shows(catalogue: Catalogue) -> None:
+    """No empty panel, no number whose unit must be guessed."""
+    for panel in panels(catalogue):
+        assert panel["title"]
+        assert panel["description"]
+        assert panel["fieldConfig"]["defaults"]["unit"]
+        assert panel["targets"]
+        for target in panel["targets"]:
+            assert target["expr"]
+            assert {"type": "prometheus", "uid": "${Prometheus}"} == target["datasource"]
+        letters = [target["refId"] for target in panel["targets"]]
+        assert sorted(set(letters)) == letters
+
+
+def test_panels_do_not_overlap_and_fit_the_grid() -> None:
+    """Grafana has 24 columns; what overlaps is moved about by it, each time differently."""
+    places = [panel["gridPos"] for panel in board()["panels"]]
+    for place in places:
+        assert place["x"] + place["w"] <= 24
+    for one, other in combinations(places, 2):
+        apart_across = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        apart_down = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert apart_across or apart_down, (one, other)
+
+
+def test_variables_are_kpi_window_and_each_dimension() -> None:
+    """Ours for the data source has a capital, which no dimension can have."""
+    names = [variable["name"] for variable in board()["templating"]["list"]]
+    assert ["Prometheus", "kpi", "window", "product", "channel"] == names
+    names = [variable["name"] for variable in board(WHOLE_ONLY)["templating"]["list"]]
+    assert ["Prometheus", "kpi", "window"] == names
+
+
+def test_all_of_a_dimension_is_the_whole() -> None:
+    """Adding up segments, or showing them all in one line, would be another number."""
+    product = board()["templating"]["list"][3]
+    assert "^$" == product["allValue"]
+    assert "$__all" == product["current"]["value"]
+    assert not product.get("multi", False)
+
+
+def test_no_two_states_look_alike() -> None:
+    """Each has a number, a word and a colour of its own."""
+    assert set(STATES) == set(STATE_NUMBERS) == set(STATE_COLOURS)
+    assert len(STATES) == len(set(STATE_NUMBERS.values())) == len(set(STATE_COLOURS.values()))
+
+
+def test_where_exporters_disagree_doubt_wins() -> None:
+    """The greater number shows: not to be trusted, before bad, before fine."""
+    order = sorted(STATE_NUMBERS, key=lambda state: STATE_NUMBERS[state])
+    assert "ok" == order[0]
+    assert "stale" == order[-1]
+    assert order.index("watch") < order.index("breach")
+
+
+def test_scores_stand_with_their_interval_answers_and_state() -> None:
+    """Never a score alone."""
+    table = next(panel for panel in panels() if panel["title"] == "Scores now")
+    organize = table["transformations"][1]["options"]
+    shown = list(organize["renameByName"].values())
+    assert ["score", "lower", "upper", "answers", "state"] == shown[:5]
+
+
+def test_the_board_is_not_edited_in_grafana() -> None:
+    """The next rendering would undo it."""
+    assert board()["editable"] is False
+
+
+def test_the_same_catalogue_gives_the_same_text() -> None:
+    """Else `render --check` would fail without a reason."""
+    assert render_board(SPLIT) == render_board(SPLIT)
