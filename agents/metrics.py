@@ -40,10 +40,10 @@ KPI_SCORE: Final = Gauge(
     "feedback_kpi_score", "Score in the unit of its formula; absent without answers.", SCORE_LABELS
 )
 KPI_SCORE_LOWER: Final = Gauge(
-    "feedback_kpi_score_lower", "Lower bound of the score's 95 % interval.", SCORE_LABELS
+    "feedback_kpi_score_lower", "Lower bound of the score's interval.", SCORE_LABELS
 )
 KPI_SCORE_UPPER: Final = Gauge(
-    "feedback_kpi_score_upper", "Upper bound of the score's 95 % interval.", SCORE_LABELS
+    "feedback_kpi_score_upper", "Upper bound of the score's interval.", SCORE_LABELS
 )
 KPI_ANSWERS: Final = Gauge("feedback_kpi_answers", "Answers behind the score.", SCORE_LABELS)
 KPI_STATE: Final = Gauge(
@@ -69,13 +69,25 @@ ANSWERS: Final = Gauge(
 )
 
 # KPIs.
-KPI_TARGET: Final = Gauge("feedback_kpi_target", "The score to reach.", ("kpi",))
+KPI_TARGET: Final = Gauge(
+    "feedback_kpi_target", "The score that the path to the target asks for today.", ("kpi",)
+)
 KPI_FLOOR: Final = Gauge("feedback_kpi_floor", "The score that must hold.", ("kpi",))
 KPI_BENCHMARK: Final = Gauge(
     "feedback_kpi_benchmark", "A score to compare with.", ("kpi", "benchmark")
 )
+KPI_BENCHMARK_TIME: Final = Gauge(
+    "feedback_kpi_benchmark_timestamp_seconds", "The day for which a benchmark was true.",
+    ("kpi", "benchmark"),
+)  # fmt: skip
+KPI_REVIEW_BY: Final = Gauge(
+    "feedback_kpi_review_by_timestamp_seconds", "The day by which a KPI is to be reviewed.",
+    ("kpi",),
+)  # fmt: skip
 KPI_INFO: Final = Gauge(
-    "feedback_kpi_info", "Always 1; says what a KPI is called and who answers for it.",
+    "feedback_kpi_info",
+    "Always 1; says what a KPI is called and who answers for it. "
+    "The hash changes with its definition.",
     ("kpi", "title", "owner", "hash"),
 )  # fmt: skip
 

@@ -93,7 +93,8 @@ class View(NamedTuple):
         kpi = self.kpis.kpis[row.kpi]
         low, high = score_range(kpi.formula, self.kpis.measure(kpi.formula.measure))
         assert row.score is not None  # noqa: S101 - `_ranked` let only scores pass
-        return _URGENCY[row.state], (row.score - row.target) / (high - low)
+        better = -1 if row.direction == "lower" else 1
+        return _URGENCY[row.state], better * (row.score - row.target) / (high - low)
 
 
 class Board:

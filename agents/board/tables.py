@@ -169,7 +169,13 @@ def _score(kpis: KpiFile) -> Column:
 
 
 def _interval(kpis: KpiFile, expendable: int) -> Column:
-    return Column("95 % interval", 15, lambda row: interval_words(row, kpis), "right", expendable)
+    return Column(
+        f"{100 * kpis.confidence:g} % interval",
+        15,
+        lambda row: interval_words(row, kpis),
+        "right",
+        expendable,
+    )
 
 
 def _answers(expendable: int) -> Column:

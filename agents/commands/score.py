@@ -154,7 +154,7 @@ def _summary(scores: FileScores) -> str:
 
 def _print(rows: list[Row], kpis: KpiFile) -> None:
     table = Table("KPI", "Segment")
-    for heading in ("Answers", "Score", "95 % interval"):
+    for heading in ("Answers", "Score", f"{100 * kpis.confidence:g} % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("State")
     for row in rows:

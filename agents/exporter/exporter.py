@@ -103,7 +103,7 @@ class Exporter(Collector):
         up = report.problem is None and not frozen
         return [
             *score_families(rows, self._kpis),
-            *kpi_families(self._kpis),
+            *kpi_families(self._kpis, report.now),
             *pipeline_families(report, self._topic),
             single(metrics.REDIS_UP, float(up)),
             single(metrics.SNAPSHOT_SECONDS, view.seconds),

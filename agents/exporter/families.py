@@ -67,18 +67,28 @@ def _additive_windows(kpis: KpiFile) -> dict[str, str]:
     return {k.name: k.alert.window.name if k.alert else longest for k in kpis.kpis.values()}
 
 
-def kpi_families(kpis: KpiFile) -> list[GaugeMetricFamily]:
-    """What the KPI file says of each KPI."""
-    target, floor = metrics.KPI_TARGET.family(), metrics.KPI_FLOOR.family()
-    benchmark, info = metrics.KPI_BENCHMARK.family(), metrics.KPI_INFO.family()
+def kpi_families(kpis: KpiFile, now: float) -> list[GaugeMetricFamily]:
+    """What the KPI file says of each KPI, today being where `now` (Unix seconds) falls."""
+    info, target, floor, benchmark, benchmark_time, review = families = [
+        gauge.family()
+        for gauge in (
+            metrics.KPI_INFO, metrics.KPI_TARGET, metrics.KPI_FLOOR,
+            metrics.KPI_BENCHMARK, metrics.KPI_BENCHMARK_TIME, metrics.KPI_REVIEW_BY,
+        )
+    ]  # fmt: skip
+    today = kpis.day(now)
     for name, kpi in kpis.kpis.items():
-        info.add_metric([name, kpi.title, kpi.owner, kpis.layout.hash], 1)
-        target.add_metric([name], kpi.target.at_least)
+        info.add_metric([name, kpi.title, kpi.owner, kpis.definition_hash(kpi)], 1)
+        target.add_metric([name], kpi.target.on(today))
         if kpi.floor is not None:
             floor.add_metric([name], kpi.floor)
-        for benchmark_name, value in kpi.benchmarks.items():
-            benchmark.add_metric([name, benchmark_name], value)
-    return [info, target, floor, benchmark]
+        for benchmark_name, compared in kpi.benchmarks.items():
+            benchmark.add_metric([name, benchmark_name], compared.score)
+            if compared.date is not None:
+                benchmark_time.add_metric([name, benchmark_name], kpis.midnight(compared.date))
+        if kpi.review_by is not None:
+            review.add_metric([name], kpis.midnight(kpi.review_by))
+    return families
 
 
 def pipeline_families(report: Report, topic: str) -> list[GaugeMetricFamily]:

@@ -7,6 +7,7 @@ or alerts does not: scores are computed from counts when they are read.
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -25,6 +26,7 @@ from pydantic import (
 )
 
 from streams.durations import Duration, Window
+from streams.kpis.about import About, Benchmark
 from streams.kpis.declarations import (
     Declared,
     DimensionName,
@@ -34,17 +36,20 @@ from streams.kpis.declarations import (
     MeasureSpec,
     Rating,
 )
+from streams.kpis.definition import definition_hash
 from streams.kpis.formulas import Formula, Mean, Net, Sentiment, Share, TopBox
-from streams.kpis.kpi import About, Alert, Bands, Kpi, Target
+from streams.kpis.kpi import CONFIDENCE, Alert, Bands, Kpi
 from streams.kpis.model import DurationText, Model, Name, Sequence, wrong
 from streams.kpis.problems import Problem, did_you_mean, refuse
 from streams.kpis.stored import maximal, stored_tiers, tier_for, uncovered
+from streams.kpis.target import Target
 from streams.ledger.layout import SENTIMENT, Layout, Measure, Tier
 
 __all__ = [
     "About",
     "Alert",
     "Bands",
+    "Benchmark",
     "Budget",
     "Dedupe",
     "DimensionSpec",
@@ -157,6 +162,8 @@ class KpiFile(Model):
         BeforeValidator(_read_dedupe, json_schema_input_type=Dedupe | Literal["off"]),
     ] = Dedupe()
     """How long ids are remembered, or `off`."""
+    confidence: Annotated[float, Field(ge=0.5, le=0.999)] = CONFIDENCE
+    """How often a shown interval should hold the true score. Intervals never page."""
     kpis: Annotated[dict[Name, Kpi], Field(min_length=1)]
     """The scores."""
     budget: Budget = Budget()
@@ -178,13 +185,26 @@ class KpiFile(Model):
 
     @field_validator("kpis")
     @classmethod
-    def _know_their_names(cls, kpis: dict[str, Kpi]) -> dict[str, Kpi]:
-        return {name: kpi.named(name) for name, kpi in kpis.items()}
+    def _know_their_names(cls, kpis: dict[str, Kpi], info: ValidationInfo) -> dict[str, Kpi]:
+        confidence = info.data.get("confidence", CONFIDENCE)
+        return {name: kpi.named(name, confidence) for name, kpi in kpis.items()}
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
         """All declared tiers, fine to coarse; `layout.tiers` are those that are stored."""
         return _tiers(self.retention)
+
+    def day(self, time: float) -> dt.date:
+        """The day on which `time` (Unix seconds) falls where the file is at home."""
+        return dt.datetime.fromtimestamp(time, self.timezone).date()
+
+    def midnight(self, day: dt.date) -> float:
+        """When `day` begins where the file is at home (Unix seconds)."""
+        return dt.datetime.combine(day, dt.time(), self.timezone).timestamp()
+
+    def definition_hash(self, kpi: Kpi) -> str:
+        """Twelve hex digits that change with what a KPI's number means, or is held to."""
+        return definition_hash(kpi, [self.measure(kpi.formula.measure).cell_id])
 
     def measure(self, name: str) -> Measure:
         """The measure that a formula names, the sentiment of comments included."""

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    PlainValidator,
-    PrivateAttr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from streams.durations import Duration
+from streams.kpis.about import About, Benchmark, BenchmarkText
 from streams.kpis.breakdowns import Breakdowns
 from streams.kpis.declarations import declared
 from streams.kpis.formulas import Formula, FormulaChoice, Range, score_range
-from streams.kpis.model import DurationText, Line, Model, Name, Sequence, wrong
+from streams.kpis.model import DurationText, Line, Model, Name, wrong
 from streams.kpis.problems import Path, Problem, refuse, unknown
+from streams.kpis.target import Date, Direction, Target, TargetText
 from streams.ledger.layout import SENTIMENT, Measure
 
 # The interval that is shown. It never pages: looking again and again at an interval is noise.
@@ -30,70 +23,13 @@ CONFIDENCE: Final = 0.95
 BUDGET_PATTERN = "^[1-9][0-9]* per (week|month|quarter|year)$"
 
 
-def _read_date(value: object) -> dt.date:
-    try:
-        return dt.datetime.strptime(str(value), "%Y-%m-%d").date()  # noqa: DTZ007 - a day, no time
-    except ValueError:
-        wrong(f"{value!r} is no date; write year-month-day, as in 2026-10-01")
-
-
-Date = Annotated[dt.date, PlainValidator(_read_date, json_schema_input_type=dt.date)]
-
-
-class Target(Model):
-    """Where we want to be, and by when. `target: 85` is short for `target: {at_least: 85}`."""
-
-    at_least: float
-    """The score to reach, in the unit of the formula."""
-    from_: Annotated[float | None, Field(alias="from")] = None
-    """The score at `start`, where the path to the target begins."""
-    start: Date | None = None
-    """The first day of the path."""
-    by: Date | None = None
-    """The day on which the target is to be reached."""
-
-    @model_validator(mode="after")
-    def _whole_path(self) -> Self:
-        path = {"from": self.from_, "start": self.start, "by": self.by}
-        missing = [key for key, value in path.items() if value is None]
-        if missing and len(missing) < len(path):
-            wrong(f"a path has from, start and by; add {' and '.join(missing)}")
-        refuse(self._path_problems())
-        return self
-
-    def _path_problems(self) -> Iterator[Problem]:
-        if self.from_ is not None and self.from_ > self.at_least:
-            yield Problem(f"a path rises; write at most {self.at_least:g}", ("from",))
-        if self.start and self.by and self.start >= self.by:
-            yield Problem(f"must be after {self.start}, the start", ("by",))
-
-
-def _read_target(value: object) -> object:
-    if isinstance(value, int | float):
-        return {"at_least": value}
-    if not isinstance(value, Mapping | Target):
-        wrong("write a number, or a path, as in {at_least: 85, from: 82, start: …, by: …}")
-    return value
-
-
-TargetText = Annotated[Target, BeforeValidator(_read_target, json_schema_input_type=float | Target)]
-
-
 class Bands(Model):
     """Where a board turns green and where it turns red. Colours only: nothing alerts on them."""
 
     good: float
-    """At or above: green."""
+    """Green from here on: at or above it, or at or below it where lower is better."""
     poor: float
-    """Below: red."""
-
-    @field_validator("poor")
-    @classmethod
-    def _below_good(cls, poor: float, info: ValidationInfo) -> float:
-        good = info.data.get("good")
-        if good is not None and poor >= good:
-            wrong(f"must be below good, which is {good:g}")
-        return poor
+    """Red beyond it: below it, or above it where lower is better."""
 
 
 class Alert(Model):
@@ -119,34 +55,6 @@ class Alert(Model):
         return window
 
 
-def _read_lines(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Lines = Annotated[
-    tuple[str, ...],
-    Sequence,
-    BeforeValidator(_read_lines, json_schema_input_type=str | list[str]),
-]
-
-
-class About(Model):
-    """What a person needs to know about a KPI. Runbooks and boards show it."""
-
-    definition: Lines = ()
-    insights: Lines = ()
-    measurement: Lines = ()
-    formula: Lines = ()
-    trend: Lines = ()
-    diagnostics: Lines = ()
-    tips: Lines = ()
-    visualization: Lines = ()
-    risks: Lines = ()
-    tools: Lines = ()
-    integration: Lines = ()
-    change_impact: Lines = ()
-
-
 class Kpi(Model):
     """One score: what it is computed from, what it aims at, and how it may be split."""
 
@@ -154,18 +62,28 @@ class Kpi(Model):
     """What people call it."""
     choice: Annotated[FormulaChoice, Field(alias="formula")]
     """How answers become a score."""
+    direction: Direction | None = None
+    """Which way is better: `higher` or `lower`. By default what the target says."""
     target: TargetText
     """Where we want to be, in the unit of the formula."""
     owner: Line
     """The team that answers for it and gets its alerts."""
     floor: float | None = None
-    """What must hold: below it the state is watch, then breach. Needed for an alert."""
+    """What must hold: beyond it the state is watch, then breach. Needed for an alert.
+
+    Where lower is better it is the most that may be."""
     bands: Bands | None = None
     """Where boards change colour."""
-    benchmarks: dict[Name, float] = Field(default_factory=dict)
+    benchmarks: dict[Name, BenchmarkText] = Field(default_factory=dict)
     """Scores to compare with, under names of your own."""
+    review_by: Date | None = None
+    """The day by which somebody should look whether all this is still right."""
     min_answers: Annotated[int, Field(ge=1)] = 30
     """With fewer answers the state is insufficient, and nothing alerts."""
+    design_effect: Annotated[float, Field(ge=1, le=100)] = 1.0
+    """How many times as much the score varies as it would if nobody answered twice.
+
+    Intervals grow by its square root. `feedback check --answers FILE` measures it."""
     breakdowns: Breakdowns = ()
     """How it may be split, as in [[product], [product, channel]]. The whole is always there."""
     alert: Alert | None = None
@@ -174,22 +92,29 @@ class Kpi(Model):
     """The text of its runbook."""
 
     _name: str = PrivateAttr(default="")
+    _confidence: float = PrivateAttr(default=CONFIDENCE)
 
     @property
     def name(self) -> str:
         """Its key in the file, and its `kpi` label."""
         return self._name
 
-    def named(self, name: str) -> Self:
-        """This KPI under its key in the file."""
+    def named(self, name: str, confidence: float = CONFIDENCE) -> Self:
+        """This KPI under its key in the file, with the file's confidence."""
         named = self.model_copy()
         named._name = name  # noqa: SLF001 - a copy of its own kind, just made
+        named._confidence = confidence  # noqa: SLF001 - likewise
         return named
 
     @property
     def confidence(self) -> float:
         """The confidence of the interval that is shown."""
-        return CONFIDENCE
+        return self._confidence
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether a falling score is good news, as with complaints."""
+        return self.target.direction == "lower"
 
     @property
     def formula(self) -> Formula:
@@ -209,13 +134,40 @@ class Kpi(Model):
             )
         return value
 
+    @field_validator("target")
+    @classmethod
+    def _in_direction(cls, target: Target, info: ValidationInfo) -> Target:
+        direction = info.data.get("direction") or target.direction
+        if direction != target.direction:
+            key = "at_most" if direction == "lower" else "at_least"
+            wrong(f"{direction} is better, says direction; write {key}")
+        return target
+
     @field_validator("floor")
     @classmethod
-    def _below_target(cls, floor: float | None, info: ValidationInfo) -> float | None:
-        target = info.data.get("target")
-        if floor is not None and target is not None and floor > target.at_least:
-            wrong(f"must not be above the target, which is {target.at_least:g}")
+    def _beyond_target(cls, floor: float | None, info: ValidationInfo) -> float | None:
+        target: Target | None = info.data.get("target")
+        if floor is None or target is None:
+            return floor
+        if target.direction == "higher" and floor > target.score:
+            wrong(f"must not be above the target, which is {target.score:g}")
+        if target.direction == "lower" and floor < target.score:
+            wrong(f"must not be below the target, which is {target.score:g}: lower is better")
         return floor
+
+    @field_validator("bands")
+    @classmethod
+    def _none_is_empty(cls, bands: Bands | None, info: ValidationInfo) -> Bands | None:
+        target: Target | None = info.data.get("target")
+        if bands is None or target is None:
+            return bands
+        good, poor = bands.good, bands.poor
+        if target.direction == "higher" and poor >= good:
+            refuse([Problem(f"must be below good, which is {good:g}", ("poor",))])
+        if target.direction == "lower" and poor <= good:
+            sentence = f"must be above good, which is {good:g}: lower is better"
+            refuse([Problem(sentence, ("poor",))])
+        return bands
 
     @field_validator("alert")
     @classmethod
@@ -242,15 +194,17 @@ def _numbers(value: object) -> Iterator[tuple[Path, float]]:
     match value:
         case float() | int():
             yield (), value
-        case Target(at_least=at_least, from_=from_):
-            yield ("at_least",), at_least
-            if from_ is not None:
-                yield ("from",), from_
+        case Target(at_least=at_least, at_most=at_most, from_=from_):
+            places = {"at_least": at_least, "at_most": at_most, "from": from_}
+            yield from (((key,), number) for key, number in places.items() if number is not None)
         case Bands(good=good, poor=poor):
             yield ("good",), good
             yield ("poor",), poor
+        case Benchmark(score=number):
+            yield ("score",), number
         case dict():
-            yield from (((name,), number) for name, number in value.items())
+            for name, benchmark in value.items():
+                yield from (((name, *place), number) for place, number in _numbers(benchmark))
 
 
 def _alert_problems(alert: Alert, kpi: Mapping[str, Any]) -> Iterator[Problem]:

@@ -30,7 +30,7 @@ UNNAMED_VALUES = 2
 
 # Score, lower, upper, answers, and the state one-hot.
 SERIES_A_SEGMENT = 4 + len(STATES)
-# Target, floor and info; a benchmark is one more each.
+# Target, floor and info; a benchmark is one more each, and its day and that of review too.
 SERIES_A_KPI = 3
 # Alert, evidence and limit.
 SERIES_AN_ALERT = 3
@@ -92,7 +92,8 @@ def kpi_cost(kpi: Kpi, file: KpiFile) -> KpiCost:
     split = sum(segments(breakdown, shown) for breakdown in breakdowns_of(kpi))
     by_outcome = len(outcomes(kpi.formula, file.measure(kpi.formula.measure), {}))
     series = split * (len(file.windows) * SERIES_A_SEGMENT + by_outcome)
-    series += SERIES_A_KPI + len(kpi.benchmarks)
+    dated = sum(benchmark.date is not None for benchmark in kpi.benchmarks.values())
+    series += SERIES_A_KPI + len(kpi.benchmarks) + dated + (kpi.review_by is not None)
     if kpi.alert:
         alerting = sum(segments(breakdown, shown) for breakdown in ((), *kpi.alert.segments))
         series += alerting * SERIES_AN_ALERT

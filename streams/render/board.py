@@ -104,7 +104,7 @@ def _label_variable(label: str, metric: str, *, all_value: str) -> build.QueryVa
 def _scores(queries: promql.Queries) -> Iterator[Any]:
     yield listing(
         "Scores now",
-        "Each score with its 95% interval and the number of answers behind it. Insufficient: too "
+        "Each score with its interval and the number of answers behind it. Insufficient: too "
         "few answers to judge. Idle: no answers, nothing wrong. Stale: not to be trusted now.",
         [
             Query("score", queries.chosen("score")),
@@ -131,7 +131,7 @@ def _scores(queries: promql.Queries) -> Iterator[Any]:
         Query("floor", queries.fixed("floor")),
         Query("target", queries.fixed("target")),
     ]
-    about = "The score of the window that ends at each time, with its 95% interval."
+    about = "The score of the window that ends at each time, with its interval."
     score = band(trend("$kpi", about, lines, units.Number), "lower", "upper")
     score = dashed(dashed(score, "floor", "red"), "target", "green")
     yield score.decimals(1).repeat("kpi").repeat_direction("h").max_per_row(2).span(FULL)

@@ -75,7 +75,7 @@ def score_alert(
     """The alert that fires; `place` is the segment as its summary says it, with a comma before."""
     kept = {name: value for name, value in labels.items() if value}
     window = labels["window"]
-    interval = f"95% interval {shown['lower']} to {shown['upper']}, n = {shown['answers']}"
+    interval = f"interval {shown['lower']} to {shown['upper']}, n = {shown['answers']}"
     return firing(
         {**kept, "severity": severity, **({"owner": owner} if owner else {})},
         {

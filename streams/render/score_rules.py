@@ -84,9 +84,7 @@ def _score_alert(catalogue: Catalogue, severity: str) -> dict[str, Any]:
         "alert": SCORE_ALERTS[severity],
         "expr": expr,
         "annotations": {
-            "summary": (
-                f"{_TITLE}, {where}: {score} (95% interval {lower} to {upper}, n = {answers})"
-            ),
+            "summary": (f"{_TITLE}, {where}: {score} (interval {lower} to {upper}, n = {answers})"),
             "description": (
                 f"Over {{{{ $labels.window }}}} the evidence says that the score is not what must "
                 f"hold (floor {_FLOOR}). Raised by: {_reasons(catalogue)}."

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from streams.kpis.formulas import Formula
+    from streams.kpis.kpi import Kpi
     from streams.ledger.layout import Measure
     from streams.scores.scores import Tally
 
@@ -58,12 +59,36 @@ QUIET: Final = Verdict(raised=False, evidence=0.0, limit=RAISE_AT, since=None)
 
 
 class FloorRule(NamedTuple):
-    """What the rule needs to know of a KPI. `floor` is in the formula's unit."""
+    """What the rule needs to know of a KPI. `floor` is in the formula's unit.
+
+    Where lower is better, everything is said of scores above the floor.
+    """
 
     formula: Formula
     measure: Measure
     floor: float
     min_answers: int
+    lower_is_better: bool = False
+    design_effect: float = 1.0
+
+    @classmethod
+    def of(cls, kpi: Kpi, measure: Measure) -> FloorRule | None:
+        """The rule of a KPI; None where it has no floor."""
+        if kpi.floor is None:
+            return None
+        return cls(
+            kpi.formula,
+            measure,
+            kpi.floor,
+            kpi.min_answers,
+            kpi.lower_is_better,
+            kpi.design_effect,
+        )
+
+    def evidence(self, tally: Tally) -> float:
+        """That the true score lies on the wrong side of the floor, as a z."""
+        found = below(self.formula, self.measure, tally, self.floor, self.design_effect)
+        return -found if self.lower_is_better else found
 
 
 def replay(rule: FloorRule, steps: Iterable[Step], start: Verdict = QUIET) -> Verdict:
@@ -77,7 +102,7 @@ def replay(rule: FloorRule, steps: Iterable[Step], start: Verdict = QUIET) -> Ve
 def _after(rule: FloorRule, step: Step, verdict: Verdict) -> Verdict:
     if not _enough(rule, step.tally):
         return verdict
-    evidence = below(rule.formula, rule.measure, step.tally, rule.floor)
+    evidence = rule.evidence(step.tally)
     raised = not _cleared(rule, step, evidence) if verdict.raised else evidence >= RAISE_AT
     since = verdict.since if raised == verdict.raised else step.end
     return Verdict(raised=raised, evidence=evidence, limit=RAISE_AT, since=since)
@@ -88,7 +113,9 @@ def _cleared(rule: FloorRule, step: Step, evidence: float) -> bool:
         return False
     # Evidence on a net includes three added answers, which can outweigh the few there are.
     value = score(rule.formula, rule.measure, step.tally).value
-    return value is not None and value >= rule.floor
+    if value is None:
+        return False
+    return value <= rule.floor if rule.lower_is_better else value >= rule.floor
 
 
 def _enough(rule: FloorRule, tally: Tally) -> bool:

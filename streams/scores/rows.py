@@ -14,6 +14,7 @@ from streams.scores.states import State, state
 if TYPE_CHECKING:
     from streams.counts.projection import Segment
     from streams.kpis.kpi import Kpi
+    from streams.kpis.target import Direction
     from streams.ledger.layout import Measure
     from streams.scores.floor_rule import Verdict
     from streams.scores.scores import Tally
@@ -39,7 +40,8 @@ class Row(msgspec.Struct, frozen=True):
     """One score. `segment` has the breakdown's dimensions in order, each with its value.
 
     `score`, `lower` and `upper` are in the formula's unit, None without answers. `reason` says why
-    the state is stale, in words that change all the time. `alert` is None where no rule judges.
+    the state is stale, in words that change all the time. `target` is what the path to it asks for
+    today. `alert` is None where no rule judges. `direction` says which way is better.
     """
 
     kpi: str
@@ -57,6 +59,7 @@ class Row(msgspec.Struct, frozen=True):
     benchmarks: dict[str, float]
     outcomes: dict[str, int]
     alert: AlertView | None
+    direction: Direction = "higher"
 
 
 class Place(NamedTuple):
@@ -74,7 +77,10 @@ class Place(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """All that a tally alone says of a KPI; `probability_below` is None without a floor."""
+    """All that a tally alone says of a KPI; `probability_below` is None without a floor.
+
+    Where lower is better it is the probability of a true score above the floor.
+    """
 
     score: Score
     probability_below: float | None
@@ -83,10 +89,13 @@ class Scored(NamedTuple):
 
 def scored(kpi: Kpi, measure: Measure, tally: Tally) -> Scored:
     """What `tally` says of `kpi`; `measure` is the one that its formula names."""
-    formula, floor = kpi.formula, kpi.floor
-    evidence = None if floor is None else below(formula, measure, tally, floor)
+    formula, floor, effect = kpi.formula, kpi.floor, kpi.design_effect
+    evidence = None
+    if floor is not None:
+        evidence = below(formula, measure, tally, floor, effect)
+        evidence = -evidence if kpi.lower_is_better else evidence
     return Scored(
-        score(formula, measure, tally, kpi.confidence),
+        score(formula, measure, tally, kpi.confidence, effect),
         None if evidence is None else probability_below(evidence),
         outcomes(formula, measure, tally),
     )
@@ -99,8 +108,12 @@ def make_row(
     *,
     reason: str | None = None,
     verdict: Verdict | None = None,
+    target: float | None = None,
 ) -> Row:
-    """The row of one segment; `reason` says why it is stale, `verdict` is None without a rule."""
+    """The row of one segment; `reason` says why it is stale, `verdict` is None without a rule.
+
+    `target` is today's; by default the one that the path ends in.
+    """
     kpi = place.kpi
     return Row(
         kpi=kpi.name,
@@ -119,11 +132,12 @@ def make_row(
             stale=reason is not None,
         ),
         reason=reason,
-        target=kpi.target.at_least,
+        target=kpi.target.score if target is None else target,
         floor=kpi.floor,
-        benchmarks=kpi.benchmarks,
+        benchmarks={name: benchmark.score for name, benchmark in kpi.benchmarks.items()},
         outcomes=found.outcomes,
         alert=_alert_view(kpi, verdict),
+        direction=kpi.target.direction,
     )
 
 

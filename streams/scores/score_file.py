@@ -25,6 +25,7 @@ from streams.scores.ranking import ranking_groups, shown_values, summed_rest
 from streams.scores.rows import Place, make_row, scored
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
 
     from streams.counts.projection import Group, Segment
@@ -122,8 +123,15 @@ class FileScores:
         return [
             row
             for place in places
-            for row in _rows_at(place, tallies(place.group), [shown[n] for n in place.breakdown])
+            for row in _rows_at(
+                place, tallies(place.group), [shown[n] for n in place.breakdown], self._last_day()
+            )
         ]
+
+    def _last_day(self) -> dt.date | None:
+        """The day of the last answer, for which targets are shown; None without answers."""
+        last = max((kept.occurred for kept in self._kept.values()), default=None)
+        return None if last is None else self._kpis.day(last)
 
     def _counts(
         self,
@@ -157,17 +165,21 @@ class FileScores:
 
 
 def _rows_at(
-    place: Place, tallies: Mapping[Segment, Tally], shown: Sequence[Shown]
+    place: Place,
+    tallies: Mapping[Segment, Tally],
+    shown: Sequence[Shown],
+    day: dt.date | None,
 ) -> Iterator[Row]:
+    target = place.kpi.target.on(day) if day else None
     for segment, tally in sorted(summed_rest(tallies, tuple(shown)).items()):
         found = scored(place.kpi, place.measure, tally)
-        yield make_row(place, segment, found, verdict=_verdict(place, segment, tally))
+        verdict = _verdict(place, segment, tally)
+        yield make_row(place, segment, found, verdict=verdict, target=target)
 
 
 def _verdict(place: Place, segment: Segment, tally: Tally) -> Verdict | None:
     """What the floor rule says of this one window; the past, which may hold it, is not known."""
-    kpi = place.kpi
-    if kpi.floor is None or OTHER in segment:
+    rule = FloorRule.of(place.kpi, place.measure)
+    if rule is None or OTHER in segment:
         return None
-    rule = FloorRule(kpi.formula, place.measure, kpi.floor, kpi.min_answers)
     return replay(rule, [Step(0, tally)])

@@ -22,6 +22,7 @@ from streams.scores.staleness import stale_reason
 from streams.scores.states import window_end
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Mapping
 
     from streams.counts.projection import Segment
@@ -56,7 +57,8 @@ class Scoreboard:
             self._ranking,
             partial(self.counts.tallies, self._longest),
         )
-        moment = _Moment(window_end(report.healths, report.now), _lost_before(report))
+        end = window_end(report.healths, report.now)
+        moment = _Moment(end, _lost_before(report), self._kpis.day(report.now))
         rows: list[Row] = []
         for section in self._sections:
             place = section.place
@@ -78,10 +80,14 @@ class Scoreboard:
 
 
 class _Moment(NamedTuple):
-    """The end of all windows, and the time before which counts may be missing (Unix seconds)."""
+    """The end of all windows, and the time before which counts may be missing (Unix seconds).
+
+    `day` is today, for the targets.
+    """
 
     end: float
     lost_before: float
+    day: dt.date
 
 
 class _Remembered(NamedTuple):
@@ -100,12 +106,16 @@ class _Section:
     def __init__(self, place: Place, history: AlertHistory | None) -> None:
         self.place = place
         self._history = history
+        self._target = place.kpi.target.score
         self._remembered: dict[Segment, _Remembered] = {}
 
     def rows(
         self, tallies: Mapping[Segment, Tally], reason: str | None, moment: _Moment
     ) -> list[Row]:
         """A row for each segment, by name."""
+        target = self.place.kpi.target.on(moment.day)
+        if target != self._target:
+            self._remembered, self._target = {}, target
         self._remembered = {
             segment: self._row(segment, tallies[segment], reason, self._verdict(segment, moment))
             for segment in sorted(tallies)
@@ -127,7 +137,9 @@ class _Section:
             return known
         else:
             found = known.scored
-        row = make_row(self.place, segment, found, reason=reason, verdict=verdict)
+        row = make_row(
+            self.place, segment, found, reason=reason, verdict=verdict, target=self._target
+        )
         return _Remembered(tally, found, reason, verdict, row)
 
 
@@ -160,7 +172,7 @@ def _floor_rule(place: Place) -> FloorRule | None:
         return None
     if place.breakdown not in {(), *kpi.alert.segments}:
         return None
-    return FloorRule(kpi.formula, place.measure, kpi.floor, kpi.min_answers)
+    return FloorRule.of(kpi, place.measure)
 
 
 def _judge(rule: FloorRule) -> Judge:

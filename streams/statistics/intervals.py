@@ -51,7 +51,7 @@ def probability(z: float) -> float:
     return _NORMAL.cdf(z)
 
 
-def wilson(successes: int, answers: int, confidence: float = 0.95) -> Interval:
+def wilson(successes: float, answers: float, confidence: float = 0.95) -> Interval:
     """Score interval of a proportion, 0 to 1.
 
     Wilson (1927), JASA 22:209-212; without continuity correction (Newcombe 1998, method 3).
@@ -69,7 +69,7 @@ def wilson(successes: int, answers: int, confidence: float = 0.95) -> Interval:
     return Interval(lower, upper)
 
 
-def proportion_below(successes: int, answers: int, floor: float) -> float:
+def proportion_below(successes: float, answers: float, floor: float) -> float:
     """Evidence that a proportion lies below `floor`: the score test behind `wilson`."""
     if not answers:
         return 0.0
@@ -77,7 +77,7 @@ def proportion_below(successes: int, answers: int, floor: float) -> float:
 
 
 def moments_interval(
-    answers: int, total: float, squares: float, confidence: float = 0.95
+    answers: float, total: float, squares: float, confidence: float = 0.95
 ) -> Interval:
     """Adjusted Wald interval of a mean of values from -1 to 1, from their sum and sum of squares.
 
@@ -94,7 +94,7 @@ def moments_interval(
     return Interval(centre - half, centre + half)
 
 
-def moments_below(answers: int, total: float, squares: float, floor: float) -> float:
+def moments_below(answers: float, total: float, squares: float, floor: float) -> float:
     """Evidence that a mean of values from -1 to 1 lies below `floor`."""
     if not answers:
         return 0.0
@@ -109,7 +109,7 @@ def standardised(difference: float, variance: float) -> float:
     return math.copysign(math.inf, difference) if difference else 0.0
 
 
-def _adjusted(answers: int, total: float, squares: float) -> tuple[float, float]:
+def _adjusted(answers: float, total: float, squares: float) -> tuple[float, float]:
     """Mean, and its variance, with 3/4 of an answer added at -1, 3/2 at 0 and 3/4 at 1."""
     padded = answers + 3
     centre = total / padded

@@ -34,7 +34,7 @@ _MAX_STEPS = 100
 
 
 def mean_interval(
-    counts: Mapping[int, int], low: int, high: int, confidence: float = 0.95
+    counts: Mapping[int, float], low: int, high: int, confidence: float = 0.95
 ) -> Interval:
     """Interval of the mean, on the measure's scale, from how often each rating was given."""
     z = normal_quantile(confidence)
@@ -47,7 +47,7 @@ def mean_interval(
     )
 
 
-def mean_below(counts: Mapping[int, int], low: int, high: int, floor: float) -> float:
+def mean_below(counts: Mapping[int, float], low: int, high: int, floor: float) -> float:
     """Evidence that the true mean lies below `floor`, which is on the measure's scale."""
     ratings = _Ratings.on_scale(counts, low, high)
     if not ratings.answers:
@@ -61,18 +61,18 @@ def mean_below(counts: Mapping[int, int], low: int, high: int, floor: float) -> 
 class _Ratings(NamedTuple):
     """Answers at positions from 0 to 1, as pairs of count and position."""
 
-    placed: list[tuple[int, float]]
-    answers: int
+    placed: list[tuple[float, float]]
+    answers: float
     mean: float
 
     @classmethod
-    def on_scale(cls, counts: Mapping[int, int], low: int, high: int) -> _Ratings:
+    def on_scale(cls, counts: Mapping[int, float], low: int, high: int) -> _Ratings:
         width = high - low
         placed = [(count, (value - low) / width) for value, count in counts.items() if count]
         return cls._of(placed)
 
     @classmethod
-    def _of(cls, placed: list[tuple[int, float]]) -> _Ratings:
+    def _of(cls, placed: list[tuple[float, float]]) -> _Ratings:
         answers = sum([count for count, _ in placed])
         total = math.fsum([count * position for count, position in placed])
         return cls(placed, answers, total / answers if answers else 0.0)

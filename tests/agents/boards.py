@@ -67,7 +67,7 @@ def row(kpi: str = "csat", window: str = "24h", product: str = "", **fields: Any
         upper=88.9,
         state="ok",
         reason=None,
-        target=declared.target.at_least,
+        target=declared.target.score,
         floor=declared.floor,
         benchmarks={},
         outcomes={},

@@ -62,9 +62,9 @@ def row(kpi: Kpi, window: str, breakdown: tuple[str, ...], state: str) -> Row:
         upper=65.0,
         state=state,  # type: ignore[arg-type]
         reason=None,
-        target=kpi.target.at_least,
+        target=kpi.target.score,
         floor=kpi.floor,
-        benchmarks=kpi.benchmarks,
+        benchmarks={name: each.score for name, each in kpi.benchmarks.items()},
         outcomes={"yes": 240, "no": 160},
         alert=raised if state == "breach" else None,
     )
@@ -95,7 +95,7 @@ class Exporter(Collector):
         report = Report(now, 1, (partition,), 400_000_000, 1_000_000_000)
         return [
             *score_families(rows(KPIS), KPIS),
-            *kpi_families(KPIS),
+            *kpi_families(KPIS, now),
             *pipeline_families(report, TOPIC),
             single(metrics.REDIS_UP, 1),
             single(metrics.SNAPSHOT_SECONDS, 0.02),
@@ -251,6 +251,6 @@ def test_a_fired_alert_names_segment_value_interval_and_answers(prometheus: Prom
     assert ["FeedbackScorePage"] == [alert["labels"]["alertname"] for alert in fired]
     assert "support-team" == fired[0]["labels"]["owner"]
     assert (
-        f"Customer satisfaction, over 24h, product {ROUTER}: 60 (95% interval 55 to 65, n = 400)"
+        f"Customer satisfaction, over 24h, product {ROUTER}: 60 (interval 55 to 65, n = 400)"
     ) == fired[0]["annotations"]["summary"]
     assert "floor" == fired[0]["annotations"]["reason"]

@@ -56,7 +56,7 @@ SEGMENT = f'{{kpi="csat",window="30s",breakdown="service",service={json.dumps(TR
 NUMBERS = {"score": ".4g", "score_lower": ".4g", "score_upper": ".4g", "answers": ".0f"}
 SUMMARY = re.compile(
     rf"Patient satisfaction, over 30s, service {re.escape(TROUBLED)}: "
-    r"(\S+) \(95% interval (\S+) to (\S+), n = (\d+)\)"
+    r"(\S+) \(interval (\S+) to (\S+), n = (\d+)\)"
 )
 
 

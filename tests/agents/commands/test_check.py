@@ -118,9 +118,12 @@ def test_json(check: Callable[..., Result], file: Callable[..., Path]) -> None:
     } == found
 
 
+BENCHMARK = "benchmarks: {industry: {score: 78, date: 2026-06-30, source: A study}}"
+
+
 def test_series_are_those_of_the_exporter() -> None:
     """What the exporter shows of one segment with everything is what is counted for it."""
-    file = parse_kpis(kpi_text(kpi="floor: 50\nbenchmarks: {industry: 78}\nalert: {}"))
+    file = parse_kpis(kpi_text(kpi=f"floor: 50\n{BENCHMARK}\nreview_by: 2027-03-31\nalert: {{}}"))
     raised = AlertView("floor", "ticket", raised=True, evidence=4.0, limit=3.3, since=None)
     rows = [
         Row(
@@ -142,7 +145,7 @@ def test_series_are_those_of_the_exporter() -> None:
         )
         for window in file.windows
     ]
-    families = [*score_families(rows, file), *kpi_families(file)]
+    families = [*score_families(rows, file), *kpi_families(file, 1_800_000_000)]
     shown = sum(len(family.samples) for family in families)
     assert kpi_cost(file.kpis["csat"], file) == (1, shown)
 

@@ -8,9 +8,11 @@ from streams.counts.reader import PartitionReport, Report
 from streams.kpis.load import parse_kpis
 from streams.scores.rows import AlertView, Row
 from streams.scores.states import PartitionHealth
+from tests.kpi_texts import kpi_text
 
 KPIS = parse_kpis(
     """
+timezone: Europe/Berlin
 measures: {csat: {kind: rating, scale: [1, 5]}}
 dimensions: {product: {max: 5}, channel: {max: 5}}
 windows: [1h, 24h]
@@ -20,13 +22,16 @@ kpis:
     formula: {top_box: {measure: csat, at_least: 4}}
     target: 85
     floor: 75
-    benchmarks: {industry: 78}
+    benchmarks: {industry: 78, last_year: {score: 81, date: 2026-01-31, source: Our own}}
+    review_by: 2027-01-31
     breakdowns: [[product]]
     alert: {window: 24h, severity: page}
     owner: support
   plain: {title: Plain, formula: {mean: {measure: csat}}, target: 4, owner: support}
 """
 )
+
+NOW = 1_790_000_000.0
 
 ROW = Row(
     kpi="csat",
@@ -102,14 +107,28 @@ def test_outcomes_are_shown_of_one_window() -> None:
 
 
 def test_kpi_file_is_told() -> None:
-    """Target, floor and benchmarks where there are any; what a KPI is called and whose it is."""
-    info = {"title": "Satisfaction", "owner": "support", "hash": KPIS.layout.hash}
-    found = samples(kpi_families(KPIS))
+    """Target, floor, benchmarks and review where there are any; what a KPI is called, and whose."""
+    changed = KPIS.definition_hash(KPIS.kpis["csat"])
+    info = {"title": "Satisfaction", "owner": "support", "hash": changed}
+    found = samples(kpi_families(KPIS, NOW))
     assert ({"kpi": "csat"} | info, 1) == found["feedback_kpi_info"][0]
     assert [({"kpi": "csat"}, 85), ({"kpi": "plain"}, 4)] == found["feedback_kpi_target"]
     assert [({"kpi": "csat"}, 75)] == found["feedback_kpi_floor"]
-    benchmark = {"kpi": "csat", "benchmark": "industry"}
-    assert [(benchmark, 78)] == found["feedback_kpi_benchmark"]
+    industry = {"kpi": "csat", "benchmark": "industry"}
+    dated = {"kpi": "csat", "benchmark": "last_year"}
+    assert [(industry, 78), (dated, 81)] == found["feedback_kpi_benchmark"]
+    assert [(dated, 1_769_814_000)] == found["feedback_kpi_benchmark_timestamp_seconds"]
+    assert [({"kpi": "csat"}, 1_801_350_000)] == found["feedback_kpi_review_by_timestamp_seconds"]
+
+
+def test_target_is_that_of_the_day() -> None:
+    """A target with a path is shown as what the path asks for today, at home in the file's zone."""
+    text = "{at_least: 85, from: 75, start: 2026-10-01, by: 2026-10-11}"
+    kpis = parse_kpis(kpi_text(target=text, top="timezone: Europe/Berlin"))
+    late_evening_utc = 1_791_154_800  # 2026-10-04T23:00Z, which is the 5th in Berlin
+    assert [({"kpi": "csat"}, 79)] == samples(kpi_families(kpis, late_evening_utc))[
+        "feedback_kpi_target"
+    ]
 
 
 def test_ledgers_are_told_by_partition() -> None:

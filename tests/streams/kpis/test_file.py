@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streams.durations import Duration
 from streams.errors import ConfigurationError
-from streams.kpis.file import KpiFile, Net, Sentiment, TopBox
+from streams.kpis.file import Benchmark, KpiFile, Net, Sentiment, TopBox
 from streams.kpis.load import load_kpis, parse_kpis
 from streams.kpis.stored import tier_for
 from streams.ledger.layout import Dimension, Layout, Measure, Tier
@@ -179,7 +179,7 @@ def test_a_kpi_in_full() -> None:
     ) == ("csat", "support-team", 30, 0.95)
     assert TopBox(measure="csat", at_least=4) == kpi.formula
     assert (
-        kpi.target.at_least,
+        kpi.target.score,
         kpi.target.from_,
         str(kpi.target.start),
         str(kpi.target.by),
@@ -189,7 +189,7 @@ def test_a_kpi_in_full() -> None:
         kpi.about.trend,
         kpi.about.risks,
     ) == (("Call back", "Read"), ("Up",), ())
-    assert kpi.benchmarks == {"industry": 78}
+    assert kpi.benchmarks == {"industry": Benchmark(score=78)}
     assert (kpi.floor, kpi.bands, kpi.alert, kpi.breakdowns) == (None, None, None, ())
 
 

@@ -17,10 +17,17 @@ from tests.kpi_texts import TOP_BOX, kpi_text, refusals
 
 DURATION = "is no duration; write a number and s, m, h or d, as in 24h"
 NAME = "can't be a name; write a-z, 0-9 and _ only, a letter first, at most 64 characters"
-TOP_KEYS = "version, timezone, measures, dimensions, retention, windows, dedupe, kpis, budget"
-KPI_KEYS = (
-    "title, formula, target, owner, floor, bands, benchmarks, min_answers, breakdowns, alert, about"
+TOP_KEYS = (
+    "version, timezone, measures, dimensions, retention, windows, dedupe, confidence, kpis, budget"
 )
+KPI_KEYS = (
+    "title, formula, direction, target, owner, floor, bands, benchmarks, review_by, min_answers, "
+    "design_effect, breakdowns, alert, about"
+)
+SCORE_OR_SOURCE = (
+    "write a number, or where it is from, as in {score: 78, date: 2026-06-30, source: …}"
+)
+ONE_SIDE = "write at_least where higher is better, or at_most where lower is, and not both"
 ONE_FORMULA = "write exactly one of top_box, net, mean, share, sentiment"
 BREAKDOWN = "write a list of dimensions, as in [product] or [product, channel]"
 DATE = "is no date; write year-month-day, as in 2026-10-01"
@@ -235,10 +242,22 @@ def test_an_unreadable_section_is_not_reported_again_by_its_kpis(section: str) -
         (
             "benchmarks: {last: 300, industry: -5}",
             [
-                "benchmarks.industry: -5 is no possible score; write 0 to 100",
-                "benchmarks.last: 300 is no possible score; write 0 to 100",
+                "benchmarks.industry.score: -5 is no possible score; write 0 to 100",
+                "benchmarks.last.score: 300 is no possible score; write 0 to 100",
             ],
         ),
+        (
+            "benchmarks: {last: {date: 2026-13-01, source: ' x'}, industry: high}",
+            [
+                f"benchmarks.industry: {SCORE_OR_SOURCE}",
+                f"benchmarks.last.date: '2026-13-01' {DATE}",
+                "benchmarks.last.score: is missing; add it",
+                "benchmarks.last.source: write 1 to 120 characters, without spaces around them",
+            ],
+        ),
+        ("review_by: soon", [f"review_by: 'soon' {DATE}"]),
+        ("direction: down", ["direction: is 'down'; it should be 'higher' or 'lower'"]),
+        ("design_effect: 0.5", ["design_effect: is 0.5; it should be greater than or equal to 1"]),
         ("benchmarks: {Last: 3}", [f"benchmarks.Last: 'Last' {NAME}"]),
         ("min_answers: 0", ["min_answers: is 0; it should be greater than or equal to 1"]),
         ("min_answers: 1.5", ["min_answers: is 1.5; write a whole number"]),
@@ -392,7 +411,8 @@ def test_a_formula(formula: str, expected: list[str]) -> None:
         ("'85'", [": write a number, or a path, as in {at_least: 85, from: 82, start: …, by: …}"]),
         ("true", [": is true; write a number"]),
         ("101", [".at_least: 101 is no possible score; write 0 to 100"]),
-        ("{}", [".at_least: is missing; add it"]),
+        ("{}", [f": {ONE_SIDE}"]),
+        ("{at_least: 5, at_most: 5}", [f": {ONE_SIDE}"]),
         (
             "{at_least: 85, from: -1, start: 2026-10-01, by: 2027-03-31}",
             [".from: -1 is no possible score; write 0 to 100"],
@@ -586,3 +606,39 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         f"{path} has an error:",
         f"{path}:1: kpis: is empty; write at least one entry",
     ] == str(error.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("kpi", "target", "expected"),
+    [
+        ("direction: lower\nfloor: 12\nbands: {good: 6, poor: 12}", "5", []),
+        ("floor: 12\nbands: {good: 6, poor: 12}", "{at_most: 5}", []),
+        (
+            "floor: 4\nbands: {good: 12, poor: 6}",
+            "{at_most: 5}",
+            [
+                "floor: must not be below the target, which is 5: lower is better",
+                "bands.poor: must be above good, which is 12: lower is better",
+            ],
+        ),
+        (
+            "",
+            "{at_most: 5, from: 4, start: 2026-10-01, by: 2027-03-31}",
+            ["target.from: a path to at_most falls; write at least 5"],
+        ),
+        (
+            "direction: lower",
+            "{at_least: 5}",
+            ["target: lower is better, says direction; write at_most"],
+        ),
+        (
+            "direction: higher",
+            "{at_most: 5}",
+            ["target: higher is better, says direction; write at_least"],
+        ),
+    ],
+)
+def test_lower_is_better(kpi: str, target: str, expected: list[str]) -> None:
+    """Where lower is better the target is the most, the floor and the red band lie above it."""
+    found = refusals(kpi_text(kpi=kpi, target=target))
+    assert [f"kpis.csat.{error}" for error in expected] == found

@@ -80,7 +80,7 @@ def test_every_key_of_a_kpi_is_explained() -> None:
         (("dimensions", "product"), ["max"]),
         (("kpis", "csat", "formula"), ["top_box", "net", "mean", "share", "sentiment"]),
         (("kpis", "csat", "formula", "net"), ["measure", "promoters", "detractors"]),
-        (("kpis", "csat", "target"), ["at_least", "from", "start", "by"]),
+        (("kpis", "csat", "target"), ["at_least", "at_most", "from", "start", "by"]),
         (("kpis", "csat", "floor"), []),
         (("budget",), ["series", "redis"]),
     ],

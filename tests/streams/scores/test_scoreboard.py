@@ -137,6 +137,49 @@ def test_row_says_all_that_is_known() -> None:
     )
 
 
+LOWER = """
+timezone: Pacific/Honolulu
+measures: {returned: {kind: flag}}
+dimensions: {product: {max: 2}, channel: {max: 5}}
+windows: [10m]
+retention: {10s: 30m}
+kpis:
+  returns:
+    title: Return rate
+    formula: {share: {measure: returned}}
+    target: {at_most: 5, from: 10, start: 2027-01-10, by: 2027-01-20}
+    floor: 10
+    breakdowns: [[product, channel]]
+    alert: {window: 10m}
+    owner: shop
+"""
+
+
+def returned(yes: int, no: int) -> Row:
+    """The total of the return rate with so many answers."""
+    kpis = parse_kpis(LOWER)
+    board = Scoreboard(kpis)
+    fields = {
+        encode_cell(Cell(("product", "channel"), ("a", "b"), "returned@flag", value)): b"%d" % n
+        for value, n in (("1", yes), ("0", no))
+    }
+    board.counts.put(0, Bucket(10, NOW), fields)
+    return rows_of(board, report(kpis))["returns", "10m", "all"]
+
+
+def test_where_lower_is_better_too_much_is_bad() -> None:
+    """States and alert look at the other side of the floor: many returns are watch, then breach."""
+    assert "ok" == returned(2, 98).state
+    assert "watch" == returned(14, 86).state
+    assert "breach" == returned(30, 70).state
+    assert "lower" == returned(2, 98).direction
+
+
+def test_the_target_of_a_row_is_todays() -> None:
+    """NOW is 8:00 of 15 January in UTC, and still the 14th in Honolulu: four days of ten."""
+    assert 8 == returned(2, 98).target
+
+
 def test_only_the_alert_window_and_its_segments_have_a_verdict() -> None:
     """The total and the declared segments of the alert's window alert; nothing else does."""
     board = Scoreboard(kpi_file())

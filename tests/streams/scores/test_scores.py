@@ -97,6 +97,27 @@ def tallies(measure: Measure) -> st.SearchStrategy[dict[str, int]]:
     return st.dictionaries(st.sampled_from([str(v) for v in values]), counts)
 
 
+class TestDesignEffect:
+    """Answers of the same people are worth fewer."""
+
+    @pytest.mark.parametrize("kind", [k for k in KINDS if k.measure.kind != "sentiment"])
+    def test_it_is_as_if_there_were_fewer(self, kind: Kind) -> None:
+        """With a design effect of 3, 300 answers have the interval and evidence of 100."""
+        values = range(kind.measure.low, kind.measure.high + 1)
+        few = {str(value): 100 // len(values) for value in values}
+        many = {value: 3 * count for value, count in few.items()}
+        expected = score(kind.formula, kind.measure, few)
+        found = score(kind.formula, kind.measure, many, design_effect=3)
+
+        assert found.answers == 3 * expected.answers
+        assert found.value == pytest.approx(expected.value)
+        assert (found.lower, found.upper) == pytest.approx((expected.lower, expected.upper))
+        floor = (kind.low + 3 * kind.high) / 4
+        assert below(kind.formula, kind.measure, many, floor, 3) == pytest.approx(
+            below(kind.formula, kind.measure, few, floor)
+        )
+
+
 class TestScore:
     """The score and its interval, in the formula's unit."""
 
