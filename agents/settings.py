@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 PREFIX = "FEEDBACK_"
 CUSTOMER_KEY_BYTES = 64  # the longest key that BLAKE2b takes
+
+# Above it lie slips of the keyboard (FEEDBACK_REDIS_URI); below it what others name likewise, such
+# as the FEEDBACK_EXPORTER_SERVICE_PORT that Kubernetes makes of a service feedback-exporter.
+_MISSPELLED: Final = 0.85
+
+_TOPIC_NAME: Final = r"^[A-Za-z0-9._-]{1,249}$"
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -29,17 +40,23 @@ class Settings(BaseSettings):
     kafka_security_protocol: SecurityProtocol = Field("PLAINTEXT", description="how to connect")
     kafka_sasl_mechanism: SaslMechanism = Field("PLAIN", description="for SASL_* protocols")
     kafka_username: str | None = Field(None, description="SASL user")
-    kafka_password: SecretStr | None = Field(None, description="SASL password")
+    kafka_password: SecretStr | None = Field(
+        None, validate_default=True, description="SASL password"
+    )
     kafka_ca_file: Path | None = Field(None, description="PEM of the brokers' authority")
     kafka_cert_file: Path | None = Field(None, description="PEM of the client's certificate")
-    kafka_key_file: Path | None = Field(None, description="PEM of the client's key")
+    kafka_key_file: Path | None = Field(
+        None, validate_default=True, description="PEM of the client's key"
+    )
     kafka_api_version: str | None = Field(
-        None, description="protocol version for publishing, such as 2.0; found out by default"
+        None,
+        pattern=r"^\d+\.\d+(\.\d+)?$",
+        description="protocol version for publishing, such as 2.0; found out by default",
     )
 
-    topic: str = Field("feedback.events", pattern=r"^[A-Za-z0-9._-]{1,249}$", description="events")
+    topic: str = Field("feedback.events", pattern=_TOPIC_NAME, description="topic of events")
     dead_letter_topic: str = Field(
-        "feedback.dead-letters", pattern=r"^[A-Za-z0-9._-]{1,249}$", description="refused events"
+        "feedback.dead-letters", pattern=_TOPIC_NAME, description="topic of refused events"
     )
     group: str = Field("feedback", min_length=1, description="consumer group of the workers")
 
@@ -66,9 +83,11 @@ class Settings(BaseSettings):
         4 * 1024 * 1024, ge=64 * 1024, description="bytes fetched from a partition at once"
     )
     session_timeout_seconds: float = Field(
-        10.0, ge=1, le=300, description="after which a silent worker loses its partitions"
+        10.0, ge=1, le=300, description="worker: silent for so long, it loses its partitions"
     )
-    stop_within_seconds: float = Field(8.0, gt=0, le=60, description="then the worker exits anyway")
+    stop_within_seconds: float = Field(
+        8.0, gt=0, le=60, description="worker: so long after SIGTERM it exits in any case"
+    )
     log_level: LogLevel = Field("info", description="what is logged to standard error")
 
     @field_validator("kafka_brokers")
@@ -82,9 +101,23 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_scheme(cls, value: str) -> str:
-        if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+    def _redis_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("must begin with redis://, rediss:// or unix://")
+        database = parts.path.strip("/")
+        if parts.scheme != "unix" and database and not database.isdigit():
+            raise ValueError("must end with the number of a database, as in redis://redis:6379/0")
+        from redis import ConnectionPool  # noqa: PLC0415 - slow, and no command's help needs it
+
+        try:
+            ConnectionPool.from_url(value).make_connection()  # made, not yet connected
+        except (ValueError, TypeError):
+            # Their texts may repeat a part of the password.
+            raise ValueError(
+                "is no address of Redis; write redis://user:password@host:6379/0, "
+                "in a password %23 for # and %2F for /"
+            ) from None
         return value
 
     @field_validator("customer_key")
@@ -94,20 +127,40 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at most {CUSTOMER_KEY_BYTES} bytes")
         return value
 
-    @model_validator(mode="after")
-    def _credentials(self) -> Settings:
-        if self.kafka_security_protocol.startswith("SASL") and not (
-            self.kafka_username and self.kafka_password
-        ):
-            raise ValueError("SASL needs FEEDBACK_KAFKA_USERNAME and FEEDBACK_KAFKA_PASSWORD")
-        if bool(self.kafka_cert_file) != bool(self.kafka_key_file):
-            raise ValueError("FEEDBACK_KAFKA_CERT_FILE and FEEDBACK_KAFKA_KEY_FILE go together")
-        for path in (
-            self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file, self.redis_ca_file
-        ):  # fmt: skip
-            if path is not None and not path.is_file():
-                raise ValueError(f"there is no file {path}")
-        return self
+    @field_validator("kafka_password")
+    @classmethod
+    def _kafka_login(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        protocol = str(info.data.get("kafka_security_protocol"))
+        if protocol.startswith("SASL") and not (value and info.data.get("kafka_username")):
+            raise ValueError(f"{protocol} needs it, and FEEDBACK_KAFKA_USERNAME")
+        return value
+
+    @field_validator("kafka_ca_file", "kafka_cert_file", "redis_ca_file")
+    @classmethod
+    def _certificate(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            _read_certificates(value)
+        return value
+
+    @field_validator("kafka_key_file")
+    @classmethod
+    def _key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        # A certificate that is wrong itself is not in `info.data`, and has its own message.
+        if "kafka_cert_file" not in info.data:
+            return value
+        certificate = info.data["kafka_cert_file"]
+        if (certificate is None) != (value is None):
+            raise ValueError("and FEEDBACK_KAFKA_CERT_FILE go together")
+        if value is not None:
+            _require_file(value)
+            try:
+                # An empty password, or OpenSSL would ask the terminal for that of an encrypted key.
+                ssl.create_default_context().load_cert_chain(certificate, value, password="")
+            except OSError:
+                raise ValueError(
+                    f"{value} holds no PEM key, without a password, of {certificate}"
+                ) from None
+        return value
 
     @property
     def brokers(self) -> list[str]:
@@ -139,11 +192,38 @@ def load_settings(**overrides: object) -> Settings:
     Raises `ConfigurationError` with every mistake; the value of a secret is never repeated.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    mistakes = list(_misspelled(os.environ))
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        settings = Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [_line(tuple(e["loc"]), e["msg"]) for e in error.errors(include_input=False)]
-        raise ConfigurationError("Wrong settings:\n  " + "\n  ".join(lines)) from None
+        found = error.errors(include_input=False)
+        mistakes = [*(_line(tuple(e["loc"]), e["msg"]) for e in found), *mistakes]
+    if mistakes:
+        raise ConfigurationError("wrong settings:\n  " + "\n  ".join(mistakes))
+    return settings
+
+
+def _misspelled(environment: Mapping[str, str]) -> Iterator[str]:
+    """Variables that are no setting and look like one; others of the prefix may be anybody's."""
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix(PREFIX)
+        if variable.upper().startswith(PREFIX) and name not in known:
+            for meant in get_close_matches(name, known, n=1, cutoff=_MISSPELLED):
+                yield f"{variable}: is no setting; write {PREFIX}{meant}"
+
+
+def _read_certificates(path: Path) -> None:
+    _require_file(path)
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except OSError:
+        raise ValueError(f"{path} holds no PEM certificate") from None
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
 
 
 def _line(place: tuple[int | str, ...], message: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,12 +52,26 @@ def run_worker(settings: Settings) -> int:
 
 def _prepared(settings: Settings, layout: Layout, loop: asyncio.AbstractEventLoop) -> TopicFacts:
     """Wait for the servers; a signal meanwhile ends the process with status 0."""
+    _check_port(settings)
     facts = loop.run_until_complete(_prepare(settings, layout))
     if facts is None:
         logger.info("feedback worker stopped: asked to by a signal")
         # Nothing has been begun, and a thread may still be waiting for an absent broker.
         os._exit(0)
     return facts
+
+
+def _check_port(settings: Settings) -> None:
+    """Raise `ConfigurationError` where the pages can't be served; Faust would only log it."""
+    host, port = settings.web_host, settings.web_port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"can't listen on {host} port {port}: {error}; choose another with "
+            "FEEDBACK_WEB_HOST and FEEDBACK_WEB_PORT"
+        ) from error
 
 
 async def _prepare(settings: Settings, layout: Layout) -> TopicFacts | None:
@@ -81,8 +95,13 @@ def _run(app: App, loop: asyncio.AbstractEventLoop) -> None:
     worker = faust.Worker(app, loop=loop, quiet=True, override_logging=False)
     worker.spinner = None  # it writes terminal codes to our output
     # Faust ends with either, the second when it was stopped in the middle of a rebalance.
-    with contextlib.suppress(SystemExit, asyncio.CancelledError):
+    try:
         worker.execute_from_commandline()
+    except SystemExit as ended:
+        if ended.code and app.fatal is None:
+            app.fatal = ended.__context__ or ended
+    except asyncio.CancelledError:
+        pass
 
 
 def app_from_environment() -> App:
