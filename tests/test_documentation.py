@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from agents import metrics
 from agents.cli import COMMANDS
 from agents.settings import PREFIX, Settings
+from streams.events.event import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -43,6 +44,12 @@ def test_every_alert_says_what_to_do() -> None:
     }
     headings = set(re.findall(r"^### (Feedback\w+)$", OPERATIONS, re.MULTILINE))
     assert alerts == headings
+
+
+def test_every_refusal_is_documented() -> None:
+    """Each reason code stands in the table for upstream developers, in the code's order."""
+    publishing = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z_]+)` \|", publishing, re.MULTILINE) == list(REASONS)
 
 
 def test_every_command_exists() -> None:

@@ -16,6 +16,7 @@ from agents.audit.sources import FileLog, KafkaLog
 from agents.audit.views import print_report, report_json
 from agents.commands.kafka_options import brokers_option, topic_option
 from agents.kafka.clients import consumer, kafka_errors
+from agents.kafka.topic_log import no_topic
 from agents.publish.event_file import JsonLines
 from agents.redis_clients import reading_client
 from agents.settings import load_settings
@@ -124,7 +125,7 @@ def _kafka(settings: Settings, stored: bytes | None, stack: ExitStack) -> tuple[
     client = stack.enter_context(consumer(settings))
     partitions = len(client.partitions_for_topic(settings.topic) or ())
     if not partitions:
-        raise Unavailable(f"There is no topic {settings.topic} that we may see.")
+        raise no_topic(settings.topic)
     if stored is not None and int(stored) != partitions:
         raise StorageMismatch(
             f"Topic {settings.topic} has {partitions} partitions, but the counts in Redis are of "

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agents.commands.kafka_options import brokers_option, dead_letter_topic_option
+from agents.commands.kafka_options import (
+    brokers_option,
+    dead_letter_topic_option,
+    format_option,
+)
 from agents.kafka.clients import consumer, kafka_errors, producer
 from agents.kafka.dead_letter_views import (
     content_json,
@@ -38,14 +42,6 @@ reason_option = click.option(
     multiple=True,
     metavar="CODE",
     help="Only letters of this reason, such as off_scale; may be given again.",
-)
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people or for programs.",
 )
 
 
@@ -130,10 +126,15 @@ def show(
 )
 @reason_option
 @click.option("--dry-run", is_flag=True, help="Say what would be replayed, and send nothing.")
+@format_option
 @dead_letter_topic_option
 @brokers_option
 def replay(
-    reasons: tuple[str, ...], dry_run: bool, dead_letter_topic: str | None, brokers: str | None
+    reasons: tuple[str, ...],
+    dry_run: bool,
+    form: str,
+    dead_letter_topic: str | None,
+    brokers: str | None,
 ) -> None:
     """Send refused events back to their topic, as they were: after the KPI file was corrected.
 
@@ -149,7 +150,7 @@ def replay(
         try:
             run.run(stderr.track(letters, "replaying", None))
         finally:
-            stderr.say(_summary(run, delivery, letters))
+            click.echo(_replayed(run, delivery, letters, form))
     _mention_strangers(letters)
     if run.impossible or (delivery and delivery.undelivered):
         sys.exit(1)
@@ -172,10 +173,15 @@ def _delivery(
         yield Delivery(client, lambda at, why: stderr.say(f"{at}: not delivered: {why}"))
 
 
-def _summary(run: Replay, delivery: Delivery | None, letters: Letters) -> str:
+def _replayed(run: Replay, delivery: Delivery | None, letters: Letters, form: str) -> str:
+    """What was replayed, or with no `delivery` would be, in the form asked for."""
     undelivered = delivery.undelivered if delivery else 0
     total = run.replayed.total() - undelivered
     repeats = run.repeats + letters.repeats
+    if form == "json":
+        counts = {"replayed": total, "repeats": repeats, "impossible": run.impossible}
+        counts |= {"undelivered": undelivered}
+        return json.dumps({"dry_run": delivery is None, **counts, "reasons": run.replayed})
     each = f" ({_each(run.replayed)})" if total and not undelivered else ""
     parts = [
         f"{'replayed' if delivery else 'would replay'} {total:,} events{each}",

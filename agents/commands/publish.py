@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from agents.commands.kafka_options import brokers_option, kpis_option, topic_option
+from agents.commands.kafka_options import (
+    brokers_option,
+    format_option,
+    kpis_option,
+    topic_option,
+)
 from agents.kafka.clients import kafka_errors, partition_count, producer
 from agents.publish.delivery import Delivery
 from agents.publish.event_file import CsvRows, EventFile, JsonLines
@@ -21,7 +28,6 @@ from agents.standard_error import StandardError
 from streams.kpis.load import load_kpis
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Sequence
 
     from streams.ledger.layout import Layout
@@ -35,6 +41,7 @@ Examples:
     --map measures.csat=csat5 --map dimensions.service=service --map comment=text
     --timezone Europe/London --skip-invalid
   tail -F answers.jsonl | feedback publish -
+  feedback publish answers.jsonl --skip-invalid --format json
 """
 
 
@@ -79,6 +86,7 @@ Examples:
     is_flag=True,
     help="Move all times by the same amount, so that the latest is now.",
 )
+@format_option
 @topic_option
 @brokers_option
 def command(
@@ -91,6 +99,7 @@ def command(
     skip_invalid: bool,
     rate: float | None,
     shift_to_now: bool,
+    form: str,
     topic: str | None,
     brokers: str | None,
 ) -> None:
@@ -109,9 +118,9 @@ def command(
         raise click.UsageError("--shift-to-now needs a file: of standard input no end is known")
     stderr = StandardError()
     gate, total = _gate(lines, layout, shift_to_now)
-    if lines.repeatable and not skip_invalid and _any_refused(lines, gate, total, stderr):
-        sys.exit(1)
-    if not _publish(lines, gate, total, settings, Pace(rate), skip_invalid, stderr):
+    if lines.repeatable and not skip_invalid:
+        _stop_if_refused(lines, gate, total, settings.topic, form, stderr)
+    if not _publish(lines, gate, total, settings, Pace(rate), skip_invalid, form, stderr):
         sys.exit(1)
 
 
@@ -154,17 +163,45 @@ def _gate(lines: EventFile, layout: Layout, shift_to_now: bool) -> tuple[Gate, i
     return Gate(layout, shift=datetime.now(UTC) - found.latest), found.lines
 
 
-def _any_refused(lines: EventFile, gate: Gate, total: int | None, stderr: StandardError) -> bool:
-    count = 0
+def _stop_if_refused(
+    lines: EventFile, gate: Gate, total: int | None, topic: str, form: str, stderr: StandardError
+) -> None:
+    """End with status 1, before anything is sent, where any line would be refused."""
+    reasons: Counter[str] = Counter()
     for judged in refused(stderr.track(lines, "checking", total), gate):
-        count += 1
+        reasons[judged.refusal.reason] += 1
         stderr.say(judged)
-    if count:
-        stderr.say(
-            f"nothing was published: {count:,} of {total:,} events would be refused; correct "
-            "them, or publish the others with --skip-invalid"
-        )
-    return count > 0
+    if not reasons:
+        return
+    stderr.say(
+        f"nothing was published: {reasons.total():,} of {total:,} events would be refused; correct "
+        "them, or publish the others with --skip-invalid"
+    )
+    if form == "json":
+        click.echo(_json(Result(topic, 0, 0, reasons, None, 0.0)))
+    sys.exit(1)
+
+
+class Result(NamedTuple):
+    """What became of the events; `stopped_at` is the place of the last line that was read."""
+
+    topic: str
+    published: int
+    undelivered: int
+    refused: Counter[str]
+    stopped_at: str | None
+    seconds: float
+
+    def __str__(self) -> str:
+        speed = f"{self.published / max(self.seconds, 0.001):,.0f} a second"
+        duration = f"{self.seconds:.1f} s ({speed})"
+        parts = [
+            f"published {self.published:,} events to {self.topic} in {duration}",
+            _refusals(self.refused),
+            f"{self.undelivered:,} not delivered{AGAIN}" if self.undelivered else "",
+            f"stopped at {self.stopped_at}" if self.stopped_at else "",
+        ]
+        return "; ".join(part for part in parts if part)
 
 
 def _publish(
@@ -174,9 +211,10 @@ def _publish(
     settings: Settings,
     pace: Pace,
     skip_invalid: bool,
+    form: str,
     stderr: StandardError,
 ) -> bool:
-    """Whether every event was delivered."""
+    """Whether every event was delivered; the result is printed also when interrupted."""
     with kafka_errors(settings), producer(settings) as client:
         partition_count(client, settings, settings.topic)
         delivery = Delivery(client, lambda at, why: stderr.say(f"{at}: not delivered: {why}"))
@@ -187,20 +225,20 @@ def _publish(
         try:
             publication.run(stderr.track(lines, "publishing", total), gate)
         finally:
-            stderr.say(_summary(publication, delivery, settings.topic, started))
+            result = Result(
+                settings.topic,
+                delivery.delivered,
+                delivery.undelivered,
+                publication.refused,
+                publication.stopped_at,
+                time.monotonic() - started,
+            )
+            click.echo(_json(result) if form == "json" else str(result))
     return not publication.refused and not delivery.undelivered
 
 
-def _summary(publication: Publication, delivery: Delivery, topic: str, started: float) -> str:
-    seconds = max(time.monotonic() - started, 0.001)
-    speed = f"{delivery.delivered / seconds:,.0f} a second"
-    parts = [
-        f"published {delivery.delivered:,} events to {topic} in {seconds:.1f} s ({speed})",
-        _refusals(publication.refused),
-        f"{delivery.undelivered:,} not delivered{AGAIN}" if delivery.undelivered else "",
-        f"stopped at {publication.stopped_at}" if publication.stopped_at else "",
-    ]
-    return "; ".join(part for part in parts if part)
+def _json(result: Result) -> str:
+    return json.dumps(result._asdict() | {"seconds": round(result.seconds, 3)}, indent=2)
 
 
 def _refusals(reasons: Counter[str]) -> str:

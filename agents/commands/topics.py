@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from agents.commands.kafka_options import (
     brokers_option,
     dead_letter_topic_option,
+    format_option,
     kpis_option,
     topic_option,
 )
 from agents.kafka.clients import admin, kafka_errors
 from agents.kafka.topics import (
     SOURCE_LIMIT_BYTES,
+    Difference,
     Topic,
     create_topic,
     differences,
@@ -34,6 +37,7 @@ EXAMPLE = """\b
 Examples:
   feedback topics create
   feedback topics create --partitions 16 --replication 3 --retention 90d
+  feedback topics create --format json
 """
 
 
@@ -69,6 +73,7 @@ def command() -> None:
     show_default=True,
     help="The largest event; a dead letter may be 64 KiB larger.",
 )
+@format_option
 @kpis_option
 @topic_option
 @dead_letter_topic_option
@@ -78,6 +83,7 @@ def create(
     replication: int,
     retention: str | None,
     max_message_bytes: int,
+    form: str,
     kpis: Path | None,
     topic: str | None,
     dead_letter_topic: str | None,
@@ -104,9 +110,40 @@ def create(
         limit_bytes=max_message_bytes,
     )
     with kafka_errors(settings), admin(settings) as client:
-        good = [_create(client, topic) for topic in wanted]
-    if not all(good):
+        results = [_create(client, topic) for topic in wanted]
+    if form == "json":
+        click.echo(json.dumps([result.as_json() for result in results], indent=2))
+    else:
+        for result in results:
+            click.echo(str(result))
+    if not all(result.good for result in results):
         sys.exit(1)
+
+
+class Result(NamedTuple):
+    """A topic that was created, or how the one that exists differs."""
+
+    wanted: Topic
+    created: bool
+    differences: list[Difference]
+
+    @property
+    def good(self) -> bool:
+        """Whether counts will be exact with it."""
+        return not any(difference.essential for difference in self.differences)
+
+    def __str__(self) -> str:
+        name = self.wanted.name
+        if self.created:
+            return f"{name}: created, {self.wanted}"
+        if not self.differences:
+            return f"{name}: exists, as wanted"
+        return "\n  ".join([f"{name}: exists", *map(str, self.differences)])
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        differences = [one._asdict() | {"essential": one.essential} for one in self.differences]
+        return {"topic": self.wanted.name, "created": self.created, "differences": differences}
 
 
 def _retention_seconds(text: str | None, kpi_file: Path) -> int:
@@ -118,15 +155,10 @@ def _retention_seconds(text: str | None, kpi_file: Path) -> int:
         raise click.BadParameter(str(error), param_hint="--retention") from None
 
 
-def _create(client: KafkaAdminClient, wanted: Topic) -> bool:
-    """Create one topic, or compare it; False where an essential setting differs."""
+def _create(client: KafkaAdminClient, wanted: Topic) -> Result:
+    """Create one topic, or compare it."""
     found = find_topic(client, wanted.name, wanted.settings)
     if found is None and create_topic(client, wanted):
-        click.echo(f"{wanted.name}: created, {wanted}")
-        return True
+        return Result(wanted, True, [])
     found = found or find_topic(client, wanted.name, wanted.settings)
-    differing = differences(wanted, found) if found else []
-    click.echo(f"{wanted.name}: exists" + ("" if differing else ", as wanted"))
-    for difference in differing:
-        click.echo(f"  {difference}" + (" (must be put right)" if difference.essential else ""))
-    return not any(difference.essential for difference in differing)
+    return Result(wanted, False, differences(wanted, found) if found else [])

@@ -10,7 +10,6 @@ import click
 
 from agents.settings import load_settings, settings_help
 
-
 _LONGEST_NAME: Final = 34
 
 EXAMPLES = """\b

@@ -73,8 +73,10 @@ def listing(letters: Iterable[Letter], limit: int) -> Listing:
             reasons[letter.original.reason] += 1
             yield letter
 
-    newest = heapq.nlargest(limit, counted(), key=lambda one: (one.written, one.original.source))
-    return Listing(reasons, newest)
+    # At least one, since of none nlargest would not look at the letters at all.
+    most = max(limit, 1)
+    newest = heapq.nlargest(most, counted(), key=lambda one: (one.written, one.original.source))
+    return Listing(reasons, newest[:limit])
 
 
 def find(letters: Iterable[Letter], source: Source) -> Letter | None:

@@ -21,6 +21,14 @@ _POLL_MILLISECONDS: Final = 1_000
 _PATIENCE_SECONDS: Final = 30.0
 
 
+def no_topic(topic: str) -> Unavailable:
+    """The error where Kafka names no such topic: absent, or not for us to see."""
+    return Unavailable(
+        f"There is no topic {topic} that we may see. "
+        "Create it with `feedback topics create`, or name another."
+    )
+
+
 def read_to_now(client: KafkaConsumer, topic: str) -> Iterator[ConsumerRecord]:
     """Every record that `topic` holds at the time of the call, each partition in its order.
 
@@ -29,10 +37,7 @@ def read_to_now(client: KafkaConsumer, topic: str) -> Iterator[ConsumerRecord]:
     """
     partitions = [TopicPartition(topic, p) for p in client.partitions_for_topic(topic)]
     if not partitions:
-        raise Unavailable(
-            f"There is no topic {topic} that we may see. "
-            "Create it with `feedback topics create`, or name another."
-        )
+        raise no_topic(topic)
     begins, ends = client.beginning_offsets(partitions), client.end_offsets(partitions)
     unread = {tp for tp in partitions if begins[tp] < ends[tp]}
     client.assign(sorted(unread))

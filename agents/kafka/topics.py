@@ -28,7 +28,10 @@ CLEANUP: Final = "cleanup.policy"
 # record, lateness is judged by a worker's clock and cannot be audited exactly.
 PARTITIONS: Final = "partitions"
 REPLICATION: Final = "replication"
-_ESSENTIAL: Final = frozenset({PARTITIONS, TIMESTAMP_TYPE})
+_ESSENTIAL: Final = {
+    PARTITIONS: "it can't be changed: take what is there, or count anew from another topic",
+    TIMESTAMP_TYPE: "must be put right, with kafka-configs.sh --alter",
+}
 
 
 class Topic(NamedTuple):
@@ -58,7 +61,8 @@ class Difference(NamedTuple):
         return self.what in _ESSENTIAL
 
     def __str__(self) -> str:
-        return f"{self.what} is {self.found}, not {self.wanted}"
+        advice = f" ({_ESSENTIAL[self.what]})" if self.essential else ""
+        return f"{self.what} is {self.found}, not {self.wanted}{advice}"
 
 
 def wanted_topics(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from agents.commands import render
-from agents.settings import PREFIX, Settings, load_settings
+from agents.settings import PREFIX, load_settings
 from streams.errors import ConfigurationError
 
 SECRET = "p#ss/word"  # noqa: S105 - of nothing
@@ -24,15 +25,17 @@ def mistakes(**settings: object) -> list[str]:
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Give a certificate, its key, another key, an encrypted key, and a file that is none."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make certificates with")
     folder = tmp_path_factory.mktemp("pem")
     files = {name: folder / f"{name}.pem" for name in ("cert", "key", "locked", "junk")}
     new = ["req", "-x509", "-newkey", "rsa:2048", "-subj", "/CN=x", "-days", "1"]
+    lock = ["rsa", "-aes128", "-passout", "pass:x"]
     for options in (
         [*new, "-nodes", "-keyout", str(files["key"]), "-out", str(files["cert"])],
-        ["rsa", "-aes128", "-passout", "pass:x", "-in", str(files["key"])]
-        + ["-out", str(files["locked"])],
+        [*lock, "-in", str(files["key"]), "-out", str(files["locked"])],
     ):
-        subprocess.run(["openssl", *options], check=True, capture_output=True)  # noqa: S603, S607
+        subprocess.run(["openssl", *options], check=True, capture_output=True)
     files["junk"].write_text("junk")
     return files
 
@@ -85,7 +88,7 @@ def test_other_variables_of_the_prefix(name: str, monkeypatch: pytest.MonkeyPatc
     """What `render`, compose, tests and Kubernetes' service links set is no mistake."""
     monkeypatch.setenv(name, "x")
     assert name.startswith(PREFIX)
-    assert load_settings() == Settings()
+    assert load_settings().kafka_brokers == "127.0.0.1:9092"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,12 @@ def test_addresses_of_redis(address: str, problem: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["redis://redis", "redis://:p%23ss@redis:6379/3", "rediss://redis:6380/0", "unix:///run/r.sock"],
+    [
+        "redis://redis",
+        "redis://:p%23ss@redis:6379/3",
+        "rediss://redis:6380/0",
+        "unix:///run/r.sock",
+    ],
 )
 def test_good_addresses_of_redis(address: str) -> None:
     """Each form that redis-py reads is taken as it is."""
@@ -131,14 +139,14 @@ class TestCertificates:
         assert mistakes(**{name: pem["junk"]}) == [
             f"{variable}: {pem['junk']} holds no PEM certificate"
         ]
-        assert load_settings(**{name: pem["cert"]}) == Settings(**{name: pem["cert"]})  # type: ignore[arg-type]
+        assert getattr(load_settings(**{name: pem["cert"]}), name) == pem["cert"]
 
     @pytest.mark.parametrize("key", ["junk", "locked"])
     def test_of_keys(self, key: str, pem: dict[str, Path]) -> None:
         """A key that is none, or that needs a password, is told without asking the terminal."""
+        problem = f"{pem[key]} holds no PEM key, without a password, of {pem['cert']}"
         assert mistakes(kafka_cert_file=pem["cert"], kafka_key_file=pem[key]) == [
-            f"FEEDBACK_KAFKA_KEY_FILE: {pem[key]} holds no PEM key, without a password, "
-            f"of {pem['cert']}"
+            f"FEEDBACK_KAFKA_KEY_FILE: {problem}"
         ]
 
     def test_of_clients(self, pem: dict[str, Path]) -> None:

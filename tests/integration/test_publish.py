@@ -123,8 +123,15 @@ def test_topics_are_created_once(stream: Stream) -> None:
 
     other = stream.create("--partitions", "8", "--retention", "1h", "--max-message-bytes", "10000")
     assert other.exit_code == 1
-    assert "  partitions is 4, not 8 (must be put right)" in other.stdout
+    assert "  partitions is 4, not 8 (it can't be changed: take what is there, " in other.stdout
     assert f"  retention.ms is {62 * 86_400_000}, not 3600000" in other.stdout
+
+    read = stream.create("--partitions", "8", "--max-message-bytes", "10000", "--format", "json")
+    difference = {"what": "partitions", "wanted": "8", "found": "4", "essential": True}
+    assert (read.exit_code, json.loads(read.stdout)) == (
+        1,
+        [{"topic": name, "created": False, "differences": [difference]} for name in names],
+    )
 
 
 def test_too_many_replicas(stream: Stream) -> None:
@@ -143,8 +150,8 @@ def test_events_arrive_as_they_were(stream: Stream) -> None:
     result = stream.publish(stream.file(*lines))
 
     assert result.exit_code == 0, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith(f"published 100 events to {stream.settings.topic} in ")
+    assert result.stderr == ""
+    assert result.stdout.startswith(f"published 100 events to {stream.settings.topic} in ")
     found = stream.records()
     assert sorted(record.value for record in found) == sorted(line.encode() for line in lines)
     for record in found:
@@ -183,16 +190,25 @@ def test_standard_input_stops_at_the_first_refused(stream: Stream) -> None:
 
     assert result.exit_code == 1
     assert "standard input:3: off_scale: " in result.stderr
-    assert "published 2 events" in result.stderr
-    assert "1 refused (off_scale 1); stopped at standard input:3" in result.stderr
+    assert "published 2 events" in result.stdout
+    assert "1 refused (off_scale 1); stopped at standard input:3" in result.stdout
     assert sorted(record.key for record in stream.records()) == [b"r-1", b"r-2"]
 
 
 def test_refused_events_are_skipped(stream: Stream) -> None:
     """With --skip-invalid the others arrive, and the answer is no."""
     path = stream.file(event(1), "{", event(3))
-    result = stream.publish(path, "--skip-invalid")
+    result = stream.publish(path, "--skip-invalid", "--format", "json")
     assert (result.exit_code, f"{path}:2: not_json: " in result.stderr) == (1, True)
+    found = json.loads(result.stdout)
+    assert found.pop("seconds") >= 0
+    assert found == {
+        "topic": stream.settings.topic,
+        "published": 2,
+        "undelivered": 0,
+        "refused": {"not_json": 1},
+        "stopped_at": None,
+    }
     assert sorted(record.key for record in stream.records()) == [b"r-1", b"r-3"]
 
 
@@ -203,8 +219,8 @@ def test_an_event_too_large_for_the_topic(stream: Stream) -> None:
 
     assert result.exit_code == 1
     assert f"{path}:2: not delivered: MessageSizeTooLarge" in result.stderr
-    assert "published 2 events" in result.stderr
-    assert "1 not delivered" in result.stderr
+    assert "published 2 events" in result.stdout
+    assert "1 not delivered" in result.stdout
     assert sorted(record.key for record in stream.records()) == [b"r-1", b"r-3"]
 
 
@@ -288,13 +304,22 @@ def test_dead_letters_are_replayed(stream: Stream) -> None:
     """The refused records are back on their topic and partition; truncated ones are not."""
     write_letters(stream)
     dry = stream.dead_letters("replay", "--dry-run")
-    assert (dry.exit_code, "would replay 4 events" in dry.stderr) == (1, True)
+    assert (dry.exit_code, "would replay 4 events" in dry.stdout) == (1, True)
+    read = stream.dead_letters("replay", "--dry-run", "--format", "json")
+    assert json.loads(read.stdout) == {
+        "dry_run": True,
+        "replayed": 4,
+        "repeats": 1,
+        "impossible": 1,
+        "undelivered": 0,
+        "reasons": {"off_scale": 2, "unknown_measure": 2},
+    }
     assert stream.records() == []
 
     result = stream.dead_letters("replay")
     assert result.exit_code == 1
-    assert "replayed 4 events (off_scale 2, unknown_measure 2); " in result.stderr
-    assert "1 repeats dropped; 1 cannot be replayed" in result.stderr
+    assert "replayed 4 events (off_scale 2, unknown_measure 2); " in result.stdout
+    assert "1 repeats dropped; 1 cannot be replayed" in result.stdout
     assert f"{stream.settings.topic}:0:4: not replayed: the letter holds only" in result.stderr
     found = stream.records()
     assert sorted(record.key for record in found) == [b"r-0", b"r-1", b"r-2", b"r-3"]

@@ -72,6 +72,9 @@ def test_a_refused_event_keeps_a_file_from_being_published(kpis: Path, tmp_path:
     assert result.stdout == ""
     assert "private words" not in result.stderr
 
+    read = json.loads(run(path, "--kpis", kpis, "--format", "json").stdout)
+    assert (read["published"], read["refused"]) == (0, {"off_scale": 1, "not_json": 1})
+
 
 @pytest.mark.parametrize("options", [["--skip-invalid"], []])
 def test_what_is_good_is_sent(kpis: Path, tmp_path: Path, options: list[str]) -> None:

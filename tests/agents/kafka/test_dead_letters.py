@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
@@ -94,6 +95,11 @@ def test_listing_counts_all_and_names_the_newest() -> None:
     assert dict(found.reasons) == {"a": 5, "b": 4}
     assert [one.original.source.offset for one in found.newest] == [8, 7]
     assert found.newest[0].written == datetime(1970, 1, 1, 0, 0, 8, tzinfo=UTC)
+
+
+def test_listing_names_none() -> None:
+    """With a limit of 0 all letters are counted all the same."""
+    assert listing(letters(letter(1), letter(2)), 0) == (Counter(off_scale=2), [])
 
 
 def test_find() -> None:

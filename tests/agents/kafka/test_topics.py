@@ -59,13 +59,15 @@ def test_no_difference() -> None:
 
 
 def test_differences_are_named_the_essential_first() -> None:
-    """Each difference says what is and what should be; two kinds must be put right."""
+    """Each difference says what is and what should be; two kinds say what to do."""
     settings = {**EVENTS.settings, "retention.ms": "1", "message.timestamp.type": "CreateTime"}
     found = EVENTS._replace(partitions=4, replication=1, settings=settings)
 
+    keep = "it can't be changed: take what is there, or count anew from another topic"
+    alter = "must be put right, with kafka-configs.sh --alter"
     assert [(str(d), d.essential) for d in differences(EVENTS, found)] == [
-        ("partitions is 4, not 8", True),
-        ("message.timestamp.type is CreateTime, not LogAppendTime", True),
+        (f"partitions is 4, not 8 ({keep})", True),
+        (f"message.timestamp.type is CreateTime, not LogAppendTime ({alter})", True),
         ("replication is 1, not 3", False),
         ("retention.ms is 1, not 3600000", False),
     ]

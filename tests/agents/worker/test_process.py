@@ -40,10 +40,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 def test_wrong_settings(tmp_path: Path) -> None:
     """A wrong setting stops a worker before it connects, with exit status 2."""
+    problem = "FEEDBACK_REDIS_URL: must begin with redis://, rediss:// or unix://"
     assert ended(tmp_path, FEEDBACK_REDIS_URL="redis") == (
         2,
-        "feedback: wrong settings:\n"
-        "  FEEDBACK_REDIS_URL: must begin with redis://, rediss:// or unix://\n",
+        f"feedback: wrong settings:\n  {problem}\n",
     )
 
 
