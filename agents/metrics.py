@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
 from streams.events.event import REASONS
-from streams.ledger.fold import OUTCOMES
+from streams.ledger.folded import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,8 @@ from bench.throughput import events
 from streams.counts.reader import CountsReader
 from streams.kpis.file import KpiFile
 from streams.kpis.load import parse_kpis
-from streams.ledger.fold import LOG_APPEND_TIME, Fold
+from streams.ledger.fold import Fold
+from streams.ledger.folded import LOG_APPEND_TIME
 from streams.ledger.keys import EVENT_SHARDS, PartitionKeys, topic_key
 from streams.ledger.ledger import Applied, Ledger
 from streams.scores.scoreboard import Scoreboard

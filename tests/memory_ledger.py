@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from streams.ledger.admitted import AdmittedValues
 from streams.ledger.cells import SEPARATOR, Cell, decode_cell
 from streams.ledger.contribution import Contribution, decode_contribution
-from streams.ledger.fold import Fold, Folded, Outcome, PartitionView
+from streams.ledger.fold import Fold
+from streams.ledger.folded import Folded, Outcome, PartitionView
 from streams.ledger.ledger import Applied, Known, Moved
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from streams.audit.snapshot import Snapshot, read_snapshot
-from streams.ledger.fold import Fold, Folded
+from streams.ledger.fold import Fold
+from streams.ledger.folded import Folded
 from streams.ledger.keys import PartitionKeys
 from streams.ledger.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, State, Swept
 from tests.feedback_log import CUSTOMER_KEY, LAYOUT, PARTITIONS

@@ -10,7 +10,7 @@ from streams.audit.comparison import Difference, Scope, differences
 from streams.audit.plain_model import PlainModel
 from streams.audit.snapshot import read_snapshot
 from streams.events.event import FeedbackEvent, decode_event
-from streams.ledger.fold import LOG_APPEND_TIME
+from streams.ledger.folded import LOG_APPEND_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agents.audit.sources import Log
     from streams.audit.snapshot import Snapshot
     from streams.ledger.contribution import Contribution
-    from streams.ledger.fold import Record
+    from streams.ledger.folded import Record
 
 _NOT_EXACT: Final = (
     "not exact: {count} records have no time set by Kafka (message.timestamp.type=LogAppendTime) "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kafka import KafkaConsumer
 
     from agents.publish.event_file import EventFile
-    from streams.ledger.fold import Record
+    from streams.ledger.folded import Record
     from streams.ledger.layout import Layout
 
 _POLL_MILLISECONDS: Final = 1_000

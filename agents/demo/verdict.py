@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from agents.settings import Settings
-    from streams.ledger.fold import Record
+    from streams.ledger.folded import Record
 
 
 class Verdict(NamedTuple):

@@ -21,7 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams.errors import ConfigurationError, Unavailable
-from streams.ledger.fold import Folded
+from streams.ledger.folded import Folded
 from streams.ledger.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, Swept, mismatch
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from agents.settings import Settings
-    from streams.ledger.fold import Refused
+    from streams.ledger.folded import Refused
 
 # Long enough for a leader election, short enough that a missing topic is soon reported.
 _REQUEST_MILLISECONDS: Final = 10_000

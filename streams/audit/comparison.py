@@ -12,7 +12,7 @@ from streams.audit.plain_model import PlainModel
 from streams.events.admission import FUTURE_SECONDS
 from streams.ledger.cells import Cell
 from streams.ledger.contribution import Contribution
-from streams.ledger.fold import OUTCOMES, Outcome
+from streams.ledger.folded import OUTCOMES, Outcome
 from streams.ledger.keys import Bucket
 from streams.ledger.layout import Layout
 

@@ -19,7 +19,7 @@ from streams.events.routing import partition_of
 from streams.events.sentiment import classify, compound, ten_thousandths
 from streams.ledger.cells import Cell
 from streams.ledger.contribution import Contribution
-from streams.ledger.fold import LOG_APPEND_TIME, OUTCOMES, Outcome, Record
+from streams.ledger.folded import LOG_APPEND_TIME, OUTCOMES, Outcome, Record
 from streams.ledger.keys import Bucket
 from streams.ledger.layout import Layout
 

@@ -23,7 +23,7 @@ from streams.ledger.layout import Layout
 if TYPE_CHECKING:
     from redis import Redis
 
-    from streams.ledger.fold import Outcome
+    from streams.ledger.folded import Outcome
 
 # Entries asked for at once: a few tenths of a millisecond of Redis.
 _PIECE: Final = 1_000

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from streams.counts.cell_table import CellTable
 from streams.counts.projection import Group, Projection, Segment
 from streams.counts.windows import Span, WindowSum
-from streams.ledger.fold import EXPIRY_GRACE_SECONDS
 from streams.ledger.keys import Bucket
+from streams.ledger.layout import EXPIRY_GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from streams.ledger.fold import OUTCOMES
+from streams.ledger.folded import OUTCOMES
 from streams.ledger.keys import Bucket, PartitionKeys
 
 if TYPE_CHECKING:

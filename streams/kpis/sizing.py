@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.counts.outcomes import outcomes
 from streams.durations import UNIT_SECONDS
-from streams.ledger.fold import EXPIRY_GRACE_SECONDS
-from streams.ledger.layout import SENTIMENT
+from streams.ledger.layout import EXPIRY_GRACE_SECONDS, SENTIMENT
 from streams.scores.scoreboard import breakdowns_of
 from streams.scores.states import STATES
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from streams.events.admission import OTHER, UNKNOWN
 from streams.ledger.cells import SEPARATOR
 from streams.ledger.layout import Layout
+from streams.ledger.shapes import REMEMBERED, Shape, Texts
 
 _FIRST_NUMBER: Final = 2
 # Distinct combinations of raw values whose segment is remembered.
@@ -33,6 +34,7 @@ class AdmittedValues:
         self.numbers: dict[str, dict[str, int]] = {}
         self._names: dict[str, list[str]] = {}
         self.segments: dict[tuple[str | None, ...], Segment] = {}
+        self.shapes: dict[Texts, Shape] = {}
         for field, number in sorted(stored.items(), key=lambda item: int(item[1])):
             dimension, value = field.decode().split(SEPARATOR)
             self._admit(dimension, value, int(number))
@@ -61,6 +63,9 @@ class AdmittedValues:
         if len(self.segments) + len(draft.segments) > _REMEMBERED:
             self.segments.clear()
         self.segments.update(draft.segments)
+        if len(self.shapes) + len(draft.shapes) > REMEMBERED:
+            self.shapes.clear()
+        self.shapes.update(draft.shapes)
 
 
 class Draft:
@@ -73,6 +78,7 @@ class Draft:
         self._counts: dict[str, int] = {}
         self.admitted: list[tuple[str, str, int]] = []
         self.segments: dict[tuple[str | None, ...], Segment] = {}
+        self.shapes: dict[Texts, Shape] = {}
 
     def segment(self, raw: tuple[str | None, ...]) -> Segment:
         """The segment of an answer that is counted, admitting its values if there is room."""

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from streams.events.sentiment import classify
 from streams.ledger.layout import Layout
+from streams.ledger.shapes import What
 
 SEPARATOR: Final = "\x1f"
 # Distinct (segment, measure, value) whose fields are remembered; each takes about 200 bytes.
@@ -51,14 +52,9 @@ class CellFields:
         self._sentiment = layout.sentiment.cell_id if layout.sentiment else None
         self._remembered: dict[tuple[tuple[str, ...], str, str], tuple[bytes, ...]] = {}
 
-    def increments(
-        self, segment: tuple[str, ...], answers: tuple[int | None, ...], sentiment: int | None
-    ) -> list[tuple[bytes, int]]:
-        """Fields and by how much one such answer moves them.
-
-        `segment` has a value for each dimension and `answers` one for each measure of the
-        layout; `sentiment` is in 1/10,000, None where there is no comment to score.
-        """
+    def increments(self, what: What) -> list[tuple[bytes, int]]:
+        """Fields and by how much one such answer moves them."""
+        segment, answers, sentiment = what
         moved: list[tuple[bytes, int]] = []
         for measure, answer in zip(self._measures, answers, strict=True):
             if answer is not None:

@@ -9,13 +9,15 @@ answer needs the cells as they were when it was counted.
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 MeasureKind = Literal["rating", "flag", "sentiment"]
 
 SENTIMENT = "sentiment"
+# Buckets outlive their retention by this, so that a reader never meets half-expired ones.
+EXPIRY_GRACE_SECONDS: Final = 7_200
 
 
 class Measure(msgspec.Struct, frozen=True):

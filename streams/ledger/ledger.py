@@ -21,9 +21,9 @@ from streams.errors import StorageMismatch
 from streams.ledger.admitted import AdmittedValues
 from streams.ledger.cells import SEPARATOR
 from streams.ledger.contribution import decode_contribution
-from streams.ledger.fold import EXPIRY_GRACE_SECONDS, Folded, PartitionView
+from streams.ledger.folded import Folded, PartitionView
 from streams.ledger.keys import EVENT_SHARDS, Bucket, PartitionKeys
-from streams.ledger.layout import Layout
+from streams.ledger.layout import EXPIRY_GRACE_SECONDS, Layout
 
 # Entries looked at in one sweep: a tenth of a millisecond of Redis, some 10 % of a batch's work.
 SWEEP_ENTRIES: Final = 500

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from streams.counts.projection import Group, Segment
     from streams.durations import Duration
     from streams.kpis.file import KpiFile
-    from streams.ledger.fold import Outcome
+    from streams.ledger.folded import Outcome
     from streams.scores.ranking import Shown
     from streams.scores.rows import Row
     from streams.scores.scores import Tally
@@ -145,7 +145,7 @@ class FileScores:
         fields = CellFields(layout)
         cells: Counter[bytes] = Counter()
         for kept in self._inside(window):
-            for field, amount in fields.increments(kept.segment, kept.answers, kept.sentiment):
+            for field, amount in fields.increments((kept.segment, kept.answers, kept.sentiment)):
                 cells[field] += amount
         counts = Counts(layout, {name: _SPAN}, groups)
         counts.put(0, _BUCKET, {field: b"%d" % count for field, count in cells.items()})

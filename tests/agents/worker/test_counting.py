@@ -19,7 +19,8 @@ from agents.worker.reading import Reading
 from agents.worker.transport import Bounds
 from streams.errors import StorageMismatch, Unavailable
 from streams.ledger.admitted import AdmittedValues
-from streams.ledger.fold import Fold, Folded
+from streams.ledger.fold import Fold
+from streams.ledger.folded import Folded
 from streams.ledger.ledger import NOTHING_SWEPT, Applied, Known, Moved, State, Swept
 from tests.feedback_log import CUSTOMER_KEY, LAYOUT, PARTITIONS, RIGHT_IDS, START, Record, record
 from tests.memory_ledger import Store
@@ -27,7 +28,7 @@ from tests.memory_ledger import Store
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
-    from streams.ledger.fold import Refused
+    from streams.ledger.folded import Refused
 
 TP0 = TP("events", 0)
 R1, R2, *_ = RIGHT_IDS

@@ -13,7 +13,7 @@ from agents.settings import load_settings
 from agents.worker.letters import DeadLetters
 from streams.events.dead_letter import original
 from streams.events.event import Refusal
-from streams.ledger.fold import Refused
+from streams.ledger.folded import Refused
 
 if TYPE_CHECKING:
     from streams.events.dead_letter import DeadLetter

@@ -141,7 +141,7 @@ def _fill(client: Redis, layout: Layout, answers: int) -> None:
                 f"{d.name:7}{chance.randrange(d.shown + 2):05}" for d in layout.dimensions
             )
             given_answers = tuple(chance.randint(m.low, m.high) for m in layout.measures)
-            for field, amount in fields.increments(segment, given_answers, None):
+            for field, amount in fields.increments((segment, given_answers, None)):
                 cells[field] += amount
         pipeline.hset(keys.cells(bucket), mapping=dict(cells))  # type: ignore[arg-type]
         pipeline.expire(keys.cells(bucket), 100_000)

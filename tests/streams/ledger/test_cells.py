@@ -38,7 +38,7 @@ def test_a_field_can_be_read_by_a_person() -> None:
 def moved(
     answers: tuple[int | None, ...], sentiment: int | None = None, layout: Layout = LAYOUT
 ) -> dict[Cell, int]:
-    found = CellFields(layout).increments(SEGMENT, answers, sentiment)
+    found = CellFields(layout).increments((SEGMENT, answers, sentiment))
     assert len(found) == len({field for field, _ in found})
     return {decode_cell(field): amount for field, amount in found}
 
@@ -81,7 +81,7 @@ def test_without_the_measure_no_sentiment_is_counted() -> None:
 def test_the_total_is_stored_where_nothing_is_split() -> None:
     """A breakdown of no dimension has one segment without values."""
     layout = Layout(1, (CSAT,), (), ((),), LAYOUT.tiers, None, 1_200)
-    found = CellFields(layout).increments((), (3,), None)
+    found = CellFields(layout).increments(((), (3,), None))
     assert [(encode_cell(Cell((), (), CSAT.cell_id, "3")), 1)] == found
 
 
@@ -92,7 +92,7 @@ def test_a_breakdown_may_name_dimensions_in_another_order() -> None:
         dimensions=(Dimension("channel", 1), Dimension("region", 1), Dimension("product", 1)),
         breakdowns=(("product", "channel"),),
     )
-    found = CellFields(layout).increments(("chat", "EU", "router"), (4, None, None), None)
+    found = CellFields(layout).increments((("chat", "EU", "router"), (4, None, None), None))
     assert ("router", "chat") == decode_cell(found[0][0]).segment
 
 
@@ -101,6 +101,6 @@ def test_memory_of_fields_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "_REMEMBERED_FIELDS", 4)
     fields = CellFields(LAYOUT)
     for n in range(20):
-        (first, *_) = fields.increments((f"p{n}", "chat", "EU"), (4, None, None), None)
+        (first, *_) = fields.increments(((f"p{n}", "chat", "EU"), (4, None, None), None))
         assert (f"p{n}", "chat") == decode_cell(first[0]).segment
     assert len(fields._remembered) <= 4

@@ -15,7 +15,8 @@ from streams.events.intake import ROUTE_SAMPLE
 from streams.ledger.admitted import AdmittedValues
 from streams.ledger.cells import decode_cell
 from streams.ledger.contribution import decode_contribution, encode_contribution
-from streams.ledger.fold import OUTCOMES, Fold, Folded, PartitionView
+from streams.ledger.fold import Fold
+from streams.ledger.folded import OUTCOMES, Folded, PartitionView
 from streams.ledger.layout import Dimension, Layout, Measure, Tier
 from streams.ledger.ledger import Moved
 from tests.feedback_log import (

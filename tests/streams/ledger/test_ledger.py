@@ -24,9 +24,9 @@ from streams.audit.plain_model import PlainModel
 from streams.errors import StorageMismatch
 from streams.ledger.cells import SEPARATOR
 from streams.ledger.contribution import Contribution
-from streams.ledger.fold import EXPIRY_GRACE_SECONDS, Folded
+from streams.ledger.folded import Folded
 from streams.ledger.keys import EVENT_SHARDS, Bucket, PartitionKeys
-from streams.ledger.layout import Dimension, Layout, Tier
+from streams.ledger.layout import EXPIRY_GRACE_SECONDS, Dimension, Layout, Tier
 from streams.ledger.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, Swept, shard_of
 from tests.feedback_log import (
     CUSTOMER_KEY,

@@ -1,0 +1,221 @@
+"""One fold under way: records are judged and counted one by one, in log order.
+
+A first answer without a comment, of a known shape, takes a short way. Everything else, a
+revision, a comment, what was not seen before, goes the long way. Both come to the same, and a
+property test holds that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.events.admission import FUTURE_SECONDS, Answer
+from streams.events.event import UNREADABLE, Refusal, decode_envelope
+from streams.events.intake import ROUTE_SAMPLE
+from streams.events.routing import partition_of
+from streams.ledger.contribution import Contribution, decode_contribution, encode_contribution
+from streams.ledger.folded import OUTCOMES, Folded, Outcome, Refused
+from streams.ledger.shapes import Shape, recurs
+from streams.ledger.spread import spread
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.ledger.fold import Fold
+    from streams.ledger.folded import PartitionView, Record
+    from streams.ledger.keys import Bucket
+    from streams.ledger.layout import Layout
+    from streams.ledger.shapes import Texts, What
+    from streams.ledger.spread import Tally
+
+
+class Folding:
+    """The fold of one batch."""
+
+    def __init__(self, fold: Fold, known: Mapping[str, bytes], view: PartitionView) -> None:
+        """`known` has the stored entry of each id that has one."""
+        layout = fold.layout
+        finest = layout.tiers[0]
+        self.fold = fold
+        self.view = view
+        self.known = known
+        self.layout = layout
+        self.draft = view.values.draft()
+        self.latest: dict[str, bytes] = {}
+        self.tallies: dict[int, list[Tally]] = {layout.version: _tallies(layout)}
+        self.outcomes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
+        self.refused: list[Refused] = []
+        self.unknown_dimensions = 0
+        self._finest = self.tallies[layout.version][0]
+        self._finest_seconds = finest.seconds
+        # Certainly neither late nor too old for the finest tier, whatever is rounded how.
+        self._young = min(finest.retention_seconds, layout.late_after_seconds) - 1
+        self._keeps_ids = layout.horizon_seconds is not None
+        self._shapes = view.values.shapes
+
+    def take(self, record: Record, value: bytes, now: float) -> None:
+        """Judge a record with this value at `now` (Unix seconds), and count it.
+
+        1. Open the envelope, and look up what is inside.
+        2. Leave all that is out of the ordinary to the long way.
+        3. Count the answer in the finest tier, and write its id's entry.
+        """
+        # 1.
+        try:
+            event = decode_envelope(value)
+        except UNREADABLE:
+            self._take_the_long_way(record, value, now, None)
+            return
+        texts = (bytes(event.measures), bytes(event.dimensions))
+        shape = self._shapes.get(texts)
+        occurred = event.occurred_at.timestamp()
+        event_id = event.event_id
+        key = event_id.encode()
+        # 2.
+        if (
+            shape is None
+            or event.comment
+            or event.revision
+            or event.withdrawn
+            or event_id in self.latest
+            or event_id in self.known
+            or not now - self._young < occurred <= now + FUTURE_SECONDS
+            or key != record.key
+            or (record.offset % ROUTE_SAMPLE == 0 and self._is_elsewhere(key))
+        ):
+            self._take_the_long_way(record, value, now, texts)
+            return
+        # 3.
+        second = int(occurred)
+        group = (second // self._finest_seconds, shape.what)
+        self._finest[group] = self._finest.get(group, 0) + 1
+        self.outcomes["applied"] += 1
+        if shape.unknown_dimensions:
+            self.unknown_dimensions += shape.unknown_dimensions
+        if self._keeps_ids:
+            customer = self.fold.customer_of(event.customer) if event.customer else None
+            self.latest[event_id] = encode_contribution(
+                Contribution(
+                    0, False, self.layout.version, second, int(now),
+                    shape.numbers, shape.what[1], None, customer,
+                )
+            )  # fmt: skip
+
+    def _is_elsewhere(self, key: bytes) -> bool:
+        return partition_of(key, self.view.partitions) != self.view.partition
+
+    def _take_the_long_way(
+        self, record: Record, value: bytes, now: float, texts: Texts | None
+    ) -> None:
+        """Judge and count a record by the rules, one after the other."""
+        view = self.view
+        judged = self.fold.intake.judge(record, value, now, view.partition, view.partitions)
+        if isinstance(judged, Answer):
+            # From here on in whole seconds, as entries keep them: so taking back meets exactly
+            # the tiers that counted.
+            outcome = self._count(judged, int(now))
+            self.outcomes[outcome] += 1
+            if outcome == "applied" and texts and recurs(texts):
+                segment = self.draft.segment(judged.values)
+                what = (segment.names, judged.answers, None)
+                self.draft.shapes[texts] = Shape(what, segment.numbers, judged.unknown_dimensions)
+        elif isinstance(judged, Refusal):
+            self.refused.append(Refused(record, judged))
+            self.outcomes["refused"] += 1
+        else:
+            self.outcomes["late"] += 1
+
+    def _count(self, answer: Answer, now: int) -> Outcome:
+        """Count an answer in place of what its id counted before."""
+        self.unknown_dimensions += answer.unknown_dimensions
+        horizon = self.layout.horizon_seconds
+        if horizon is not None:
+            previous = self._previous(answer.event_id, now, horizon)
+            if previous is not None:
+                order = (answer.revision, answer.withdrawn)
+                if order <= previous.order:
+                    return "duplicate" if order == previous.order else "superseded"
+                self._take_back(previous, now)
+        if answer.withdrawn:
+            self._remember(answer, now, (), (), None)
+            return "withdrawn"
+        segment = self.draft.segment(answer.values)
+        sentiment = self.fold.sentiment_of(answer.comment) if answer.comment else None
+        self._add(1, answer.occurred, now, self.layout, (segment.names, answer.answers, sentiment))
+        if horizon is not None:
+            self._remember(answer, now, segment.numbers, answer.answers, sentiment)
+        return "applied"
+
+    def _previous(self, event_id: str, now: int, horizon_seconds: int) -> Contribution | None:
+        """The entry that stands for an id, None where it has none or counts as absent."""
+        found = self.latest.get(event_id) or self.known.get(event_id)
+        if found is None:
+            return None
+        entry = decode_contribution(found)
+        return None if entry.forgotten(now, horizon_seconds) else entry
+
+    def _remember(
+        self,
+        answer: Answer,
+        now: int,
+        numbers: tuple[int, ...],
+        answers: tuple[int | None, ...],
+        sentiment: int | None,
+    ) -> None:
+        """Write what the answer counted as its id's new entry."""
+        customer = self.fold.customer_of(answer.customer) if answer.customer else None
+        self.latest[answer.event_id] = encode_contribution(
+            Contribution(
+                answer.revision, answer.withdrawn, self.layout.version, answer.occurred, now,
+                numbers, answers, sentiment, customer,
+            )
+        )  # fmt: skip
+
+    def _take_back(self, entry: Contribution, now: int) -> None:
+        """Undo exactly what an entry counted, in the buckets that are still kept."""
+        if entry.withdrawn:
+            return
+        layout = self.view.layouts[entry.version]
+        dimensions = tuple(d.name for d in layout.dimensions)
+        names = self.draft.names(dimensions, entry.segment)
+        # A clock that stepped back must not reach a tier that the entry was too old for.
+        now = max(now, entry.recorded)
+        self._add(-1, entry.occurred, now, layout, (names, entry.answers, entry.sentiment))
+
+    def _add(self, weight: int, occurred: int, now: int, layout: Layout, what: What) -> None:
+        """Add to the tally of the finest tier that still keeps this time."""
+        for place, tier in enumerate(layout.tiers):
+            if occurred >= now - tier.retention_seconds:
+                if layout.version not in self.tallies:
+                    self.tallies[layout.version] = _tallies(layout)
+                tally = self.tallies[layout.version][place]
+                group = (occurred // tier.seconds, what)
+                tally[group] = tally.get(group, 0) + weight
+                return
+
+    def result(self, recorded: float | None) -> Folded:
+        """What the records come to; `recorded` is the last one's time."""
+        increments: dict[Bucket, dict[bytes, int]] = {}
+        for version, tallies in self.tallies.items():
+            layout = self.layout if version == self.layout.version else self.view.layouts[version]
+            spread(tallies, layout, self.fold.fields_of(layout), increments)
+        return Folded(
+            increments=_without_zeros(increments),
+            contributions=self.latest,
+            outcomes=self.outcomes,
+            refused=self.refused,
+            values=self.draft,
+            unknown_dimensions=self.unknown_dimensions,
+            recorded=recorded,
+        )
+
+
+def _tallies(layout: Layout) -> list[Tally]:
+    return [{} for _ in layout.tiers]
+
+
+def _without_zeros(
+    increments: dict[Bucket, dict[bytes, int]],
+) -> dict[Bucket, dict[bytes, int]]:
+    kept = {b: {f: n for f, n in cells.items() if n} for b, cells in increments.items()}
+    return {bucket: cells for bucket, cells in kept.items() if cells}
