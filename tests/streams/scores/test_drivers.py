@@ -167,8 +167,8 @@ class TestNamed:
 
         With so many answers it is sure that each of these differs from the others, too.
         """
-        before = {(name,): satisfied(85_000, 100_000) for name in "abcdefgh"}
-        now = {segment: satisfied(75_000, 100_000) for segment in before}
+        before = segments(**{name: satisfied(85_000, 100_000) for name in "abcdefgh"})
+        now = dict.fromkeys(before, satisfied(75_000, 100_000))
         now[("h",)] = satisfied(95_000, 100_000)
         assert ["h"] == names(attributed(before, now))
 
