@@ -62,6 +62,10 @@ KPI_ALERT_LIMIT: Final = Gauge(
     "feedback_kpi_alert_limit", "The evidence from which the alert rule raises.",
     (*SCORE_LABELS, "rule"),
 )  # fmt: skip
+KPI_PART_WEIGHT: Final = Gauge(
+    "feedback_kpi_part_weight", "Weight of a part in a composite score, 0 where it is missing.",
+    (*SCORE_LABELS, "part"),
+)  # fmt: skip
 ANSWERS: Final = Gauge(
     "feedback_answers",
     "Answers by outcome in the alert's window; they may be added up over segments.",

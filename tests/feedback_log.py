@@ -31,6 +31,25 @@ LAYOUT = Layout(
     horizon_seconds=1_200,
     late_after_seconds=1_200,
 )
+# Amounts, and every kind of pair that is counted together.
+VALUE = Measure("value", "amount", 0, 1_000, decimals=1, unit="EUR")
+COST = Measure("cost", "amount", 0, 50_000, decimals=2, unit="EUR")
+RICH = Layout(
+    version=3,
+    measures=(COST, CSAT, SENTIMENT, SLA, VALUE),
+    dimensions=LAYOUT.dimensions,
+    breakdowns=LAYOUT.breakdowns,
+    tiers=LAYOUT.tiers,
+    horizon_seconds=1_200,
+    late_after_seconds=1_200,
+    joints=(
+        ("cost", "value"),
+        ("csat", "sentiment"),
+        ("csat", "sla"),
+        ("csat", "value"),
+        ("sla", "value"),
+    ),
+)
 
 
 @dataclass
@@ -95,6 +114,7 @@ _answers = st.fixed_dictionaries(
         "sla": st.sampled_from([True, False, None]),
     },
 )
+_amounts = st.one_of(st.integers(0, 100).map(float), st.sampled_from([0.1, 99.9, 0.05, -1, None]))
 _segments = st.fixed_dictionaries(
     {},
     optional={
@@ -163,6 +183,23 @@ def logs(max_size: int = 40, *, min_size: int = 0) -> st.SearchStrategy[list[Rec
     """Logs whose clock never goes back."""
     steps = st.lists(_steps, min_size=min_size, max_size=max_size)
     return st.builds(_log, steps, st.just(()))
+
+
+def rich_logs(max_size: int = 40) -> st.SearchStrategy[list[Record]]:
+    """Logs for `RICH`: answers with amounts too."""
+    given = st.fixed_dictionaries({}, optional={"value": _amounts, "cost": _amounts})
+    measures = st.builds(lambda one, other: one | other, _answers, given)
+    fields = st.builds(lambda event, found: event | {"measures": found}, _events, measures)
+    steps = st.builds(
+        _Step,
+        _pauses,
+        st.just(1),
+        _ages,
+        fields,
+        _odd_values,
+        st.sampled_from([False] * 9 + [True]),
+    )
+    return st.builds(_log, st.lists(steps, max_size=max_size), st.just(()))
 
 
 def unsteady_logs(max_size: int = 40) -> st.SearchStrategy[list[Record]]:

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.counts.reader import CountsReader
-from streams.kpis.formulas import score_range
+from streams.kpis.combined import range_of
 from streams.scores.rows import ALL
 from streams.scores.scoreboard import Scoreboard
 from streams.scores.states import lag_seconds
@@ -91,10 +91,12 @@ class View(NamedTuple):
     def _badness(self, row: Row) -> tuple[int, float]:
         """Distances to the target are compared as shares of what the formula can give."""
         kpi = self.kpis.kpis[row.kpi]
-        low, high = score_range(kpi.formula, self.kpis.measure(kpi.formula.measure))
+        low, high = range_of(kpi.formula, kpi.measure)
         assert row.score is not None  # noqa: S101 - `_ranked` let only scores pass
         better = -1 if row.direction == "lower" else 1
-        return _URGENCY[row.state], better * (row.score - row.target) / (high - low)
+        # What has no greatest value is compared with its target.
+        width = max(abs(row.target), 1e-9) if math.isinf(high) else high - low
+        return _URGENCY[row.state], better * (row.score - row.target) / width
 
 
 class Board:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from streams.kpis.formulas import Mean, Sentiment, Share, TopBox
+from streams.kpis.combined import CompositeOf, RatioOf
+from streams.kpis.formulas import Mean, Sentiment, Share, Sum, TopBox
 from streams.scores.rows import ALL
 
 if TYPE_CHECKING:
@@ -33,10 +34,20 @@ def number(value: float | None, row: Row, kpis: KpiFile) -> str:
     if value is None:
         return NOTHING
     match kpis.kpis[row.kpi].formula:
-        case Mean(as_percent=False) | Sentiment(statistic="mean"):
+        case Sum():
+            return _short(value)
+        case Mean(as_percent=False) | Sentiment(statistic="mean") | RatioOf(as_percent=False):
             return f"{value:.2f}"
         case _:
             return f"{value:.1f}"
+
+
+def _short(value: float) -> str:
+    """`950`, `12.3 k`, `4.56 M`: a sum in as many characters as any score."""
+    for limit, size, shown in ((1e4, 1, "{:.0f}"), (1e6, 1e3, "{:.1f} k"), (1e9, 1e6, "{:.2f} M")):
+        if abs(value) < limit:
+            return shown.format(value / size)
+    return f"{value / 1e9:.2f} G"
 
 
 def segment_words(row: Row) -> str:
@@ -68,7 +79,7 @@ def bytes_words(size: int) -> str:
 
 def _is_percent(row: Row, kpis: KpiFile) -> bool:
     match kpis.kpis[row.kpi].formula:
-        case TopBox() | Share() | Mean(as_percent=True):
+        case TopBox() | Share() | Mean(as_percent=True) | CompositeOf() | RatioOf(as_percent=True):
             return True
         case _:
             return False

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 def score_families(rows: Iterable[Row], kpis: KpiFile) -> list[GaugeMetricFamily]:
     """The families of scores: one series or more for each row."""
     dimensions = tuple(kpis.dimensions)
-    score, lower, upper, answers, state, alert, evidence, limit, by_outcome = families = [
+    score, lower, upper, answers, state, alert, evidence, limit, by_outcome, part = families = [
         gauge.family(dimensions)
         for gauge in (
             metrics.KPI_SCORE, metrics.KPI_SCORE_LOWER, metrics.KPI_SCORE_UPPER,
             metrics.KPI_ANSWERS, metrics.KPI_STATE, metrics.KPI_ALERT,
             metrics.KPI_ALERT_EVIDENCE, metrics.KPI_ALERT_LIMIT, metrics.ANSWERS,
+            metrics.KPI_PART_WEIGHT,
         )
     ]  # fmt: skip
     additive = _additive_windows(kpis)
@@ -43,6 +44,8 @@ def score_families(rows: Iterable[Row], kpis: KpiFile) -> list[GaugeMetricFamily
         if row.window == additive[row.kpi]:
             for outcome, count in row.outcomes.items():
                 by_outcome.add_metric([*place, outcome, *values], count)
+        for part_name, weight in row.parts.items():
+            part.add_metric([*place, part_name, *values], weight)
         if row.alert is not None:
             _add_alert(row.alert, place, values, alert, evidence, limit)
     return families

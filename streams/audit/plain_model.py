@@ -21,7 +21,7 @@ from streams.ledger.cells import Cell
 from streams.ledger.contribution import Contribution
 from streams.ledger.folded import LOG_APPEND_TIME, OUTCOMES, Outcome, Record
 from streams.ledger.keys import Bucket
-from streams.ledger.layout import Layout
+from streams.ledger.layout import SENTIMENT, Layout
 
 # In every dimension 0 stands for `unknown` and 1 for `other`; admitted values follow.
 _RESERVED_NAMES: Final = (UNKNOWN, OTHER)
@@ -57,13 +57,39 @@ class Counted(NamedTuple):
 
     def _moved(self) -> Iterator[tuple[str, str, int]]:
         for measure, answer in zip(self.layout.measures, self.answers, strict=True):
-            if answer is not None:
+            if answer is not None and measure.kind == "amount":
+                yield measure.cell_id, "count", 1
+                yield measure.cell_id, "sum", answer
+                yield measure.cell_id, "squares_high", answer**2 // (measure.high + 1)
+                yield measure.cell_id, "squares_low", answer**2 % (measure.high + 1)
+            elif answer is not None:
                 yield measure.cell_id, str(answer), 1
+        yield from self._moved_together()
         measured = self.layout.sentiment
         if measured is not None and self.sentiment is not None:
             yield measured.cell_id, classify(self.sentiment / 10_000), 1
             yield measured.cell_id, "sum", self.sentiment
             yield measured.cell_id, "sum_squares", self.sentiment**2
+
+    def _moved_together(self) -> Iterator[tuple[str, str, int]]:
+        """What pairs of measures count that were both answered."""
+        measures = {measure.name: measure for measure in self.layout.measures}
+        given: dict[str, int | str | None] = dict(zip(measures, self.answers, strict=True))
+        if self.sentiment is not None:
+            given[SENTIMENT] = classify(self.sentiment / 10_000)
+        for first, second in self.layout.joints:
+            one, other = given[first], given[second]
+            if one is None or other is None:
+                continue
+            cell_id = f"{measures[first].cell_id}*{measures[second].cell_id}"
+            if measures[second].kind != "amount":
+                yield cell_id, f"{one},{other}", 1
+            elif measures[first].kind != "amount":
+                yield cell_id, f"{one},sum", int(other)
+            else:
+                base = 1 + max(measures[first].high, measures[second].high)
+                yield cell_id, "products_high", int(one) * int(other) // base
+                yield cell_id, "products_low", int(one) * int(other) % base
 
 
 class PlainModel:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from streams.kpis.formulas import Mean, Net, Sentiment, Share, TopBox
+from streams.kpis.combined import CompositeOf, RatioOf
+from streams.kpis.formulas import Mean, Net, Sentiment, Share, Sum, TopBox
 
 if TYPE_CHECKING:
-    from streams.kpis.formulas import Formula
+    from streams.kpis.combined import Resolved
     from streams.ledger.layout import Measure
     from streams.scores.scores import Tally
 
 
-def outcomes(formula: Formula, measure: Measure, tally: Tally) -> dict[str, int]:
+def outcomes(formula: Resolved, measure: Measure, tally: Tally) -> dict[str, int]:
     """How many answers had each outcome, zeros included; they sum to the answers of the score.
 
     `top_box`: satisfied, unsatisfied. `net`: promoter, passive, detractor. `share`: yes, no.
-    `mean`: each rating. `sentiment`: positive, neutral, negative.
+    `mean`: each rating. `sentiment`: positive, neutral, negative. Amounts: counted. A score over
+    several measures has none: what one answers need not be what another does.
     """
+    if isinstance(formula, RatioOf | CompositeOf):
+        return {}
+    if measure.kind == "amount":
+        return {"counted": tally.get("count", 0)}
     match formula:
         case TopBox(at_least=least):
             satisfied = _ratings(tally, least, measure.high)
@@ -35,6 +41,8 @@ def outcomes(formula: Formula, measure: Measure, tally: Tally) -> dict[str, int]
             values = [str(rating) for rating in range(measure.low, measure.high + 1)]
         case Sentiment():
             values = ["positive", "neutral", "negative"]
+        case Sum():
+            return {}
         case _:
             assert_never(formula)
     return {value: tally.get(value, 0) for value in values}

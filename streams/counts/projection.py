@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.ledger.cells import SEPARATOR
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -20,10 +22,20 @@ Segment = tuple[str, ...]
 
 
 class Group(NamedTuple):
-    """All tallies of one measure, by its cell name, split by one breakdown."""
+    """All tallies of one measure, by its cell name, split by one breakdown.
+
+    With `joined`, of all these together: then `measure␟value` is what stands for a value.
+    """
 
     measure: str
     breakdown: tuple[str, ...]
+    joined: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, cell_ids: tuple[str, ...], breakdown: tuple[str, ...]) -> Group:
+        """The group of one measure, or of several joined."""
+        joined = cell_ids if len(cell_ids) > 1 else ()
+        return cls(cell_ids[0], breakdown, joined)
 
 
 class Target(NamedTuple):
@@ -78,9 +90,11 @@ class Projection:
 
     def _project(self, cell: Cell) -> Iterable[Target]:
         for group, source in self._views:
-            if cell.measure == group.measure and cell.breakdown == source:
-                segment = tuple([cell.segment[source.index(name)] for name in group.breakdown])
-                yield Target(group, segment, cell.value)
+            if cell.breakdown != source or cell.measure not in (group.joined or (group.measure,)):
+                continue
+            segment = tuple([cell.segment[source.index(name)] for name in group.breakdown])
+            joined = f"{cell.measure}{SEPARATOR}{cell.value}" if group.joined else cell.value
+            yield Target(group, segment, joined)
 
 
 def _source(layout: Layout, breakdown: tuple[str, ...]) -> tuple[str, ...]:

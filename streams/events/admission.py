@@ -63,7 +63,8 @@ class Admission:
         self._names = frozenset(self._dimensions)
         # `True == 1` in Python, so a flag's scale is told apart from a rating's by type.
         self._measures = tuple(
-            (m.name, m.kind == "flag", frozenset(range(m.low, m.high + 1))) for m in layout.measures
+            (m.name, m.kind == "flag", frozenset() if m.kind == "amount" else _scale(m))
+            for m in layout.measures
         )
         self._by_name = {m.name: m for m in layout.measures if m.kind != "sentiment"}
         self._segments: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
@@ -110,6 +111,8 @@ class Admission:
                 answers.append(None)
             elif (value.__class__ is bool) is flag and value in scale:
                 answers.append(int(value))
+            elif not scale and (amount := _amount(self._by_name[name], value)) is not None:
+                answers.append(amount)
             else:
                 return _explain_value(self._by_name[name], value)
         return tuple(answers)
@@ -137,8 +140,29 @@ class Admission:
         return accepted
 
 
+def _scale(measure: Measure) -> frozenset[int]:
+    return frozenset(range(measure.low, measure.high + 1))
+
+
+def _amount(measure: Measure, value: float) -> int | None:
+    """The amount in its smallest unit; None where it is no whole number of them, or off its scale.
+
+    JSON's numbers are doubles to most programs (RFC 8259, section 6), so 19.99 arrives as the
+    double next to it. It is a whole number of cents if that is also the double next to the cents
+    divided by 100, which division gives exactly.
+    """
+    if isinstance(value, bool) or not 0 <= value * measure.smallest_units <= measure.high + 0.5:
+        return None
+    units = round(value * measure.smallest_units)
+    if units > measure.high or units / measure.smallest_units != value:
+        return None
+    return units
+
+
 def _explain_value(measure: Measure, value: float) -> Refusal:
     name = f"`measures.{measure.name}`"
+    if measure.kind == "amount":
+        return _explain_amount(name, measure, value)
     if measure.kind == "flag":
         return Refusal("wrong_type", f"{name} is a flag: true, false or null.")
     scale = f"its scale is the whole numbers {measure.low} to {measure.high}"
@@ -146,6 +170,17 @@ def _explain_value(measure: Measure, value: float) -> Refusal:
         return Refusal("wrong_type", f"{name} is a rating, not true or false: {scale}.")
     if value % 1 != 0:
         return Refusal("fraction", f"{name} has a fraction: {scale}.")
+    return Refusal("off_scale", f"{name} is off its scale: {scale}.")
+
+
+def _explain_amount(name: str, measure: Measure, value: float) -> Refusal:
+    most = measure.high / measure.smallest_units
+    scale = f"it is from 0 to {most:.15g} {measure.unit or ''}".rstrip()
+    if isinstance(value, bool):
+        return Refusal("wrong_type", f"{name} is an amount, not true or false: {scale}.")
+    if 0 <= value <= most:
+        decimals = measure.decimals or 0
+        return Refusal("fraction", f"{name} has more than {decimals} decimals: {scale}.")
     return Refusal("off_scale", f"{name} is off its scale: {scale}.")
 
 

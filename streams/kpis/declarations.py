@@ -8,12 +8,15 @@ not again by whoever refers to it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
     Field,
+    PlainValidator,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
@@ -22,6 +25,7 @@ from pydantic import (
 
 from streams.durations import Duration
 from streams.kpis.model import DurationText, Model, Sequence, check_name, wrong
+from streams.ledger.joints import MOST_SMALLEST_UNITS
 from streams.ledger.layout import SENTIMENT, Dimension, Measure
 
 # Names of labels that boards, rules and Prometheus itself put beside a dimension's (DESIGN §9),
@@ -44,7 +48,7 @@ class Rating(Model):
 
     kind: Literal["rating"]
     scale: Annotated[tuple[int, int], Sequence]
-    """The lowest and the highest answer, as in [1, 5]. Higher must be better."""
+    """The lowest and the highest answer, as in [1, 5]."""
 
     @field_validator("scale")
     @classmethod
@@ -64,7 +68,7 @@ class Rating(Model):
 
 
 class Flag(Model):
-    """Yes or no, such as whether the promised time was kept. Yes must be the better answer."""
+    """Yes or no, such as whether the promised time was kept."""
 
     kind: Literal["flag"]
 
@@ -73,7 +77,58 @@ class Flag(Model):
         return Measure(name, "flag")
 
 
-MeasureSpec = Annotated[Rating | Flag, Field(discriminator="kind")]
+def _read_most(value: object) -> Decimal:
+    """The greatest amount, exact: 0.1 in a file is a tenth, not the double next to it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        wrong("write a number, the greatest amount that can be right")
+    most = Decimal(str(value))
+    if not most.is_finite() or most <= 0:
+        wrong("write a number above 0, the greatest amount that can be right")
+    return most
+
+
+def _check_unit(unit: str) -> str:
+    if not re.fullmatch(r"[^\W_][\w ./%€$£-]{0,15}|[%€$£]", unit):
+        wrong("write a short unit, as in EUR, kWh or minutes")
+    return unit
+
+
+class Amount(Model):
+    """A number that is no rating, such as the value of an order. Never negative."""
+
+    kind: Literal["amount"]
+    unit: Annotated[str, AfterValidator(_check_unit)]
+    """What it is counted in, as in EUR."""
+    decimals: Annotated[int, Field(ge=0, le=6)] = 0
+    """How many digits an amount may have after the point; one with more is refused."""
+    most: Annotated[
+        Decimal,
+        Field(alias="max", validate_default=True),
+        PlainValidator(_read_most, json_schema_input_type=float),
+    ]
+    """The greatest amount that can be right; a greater one is refused."""
+
+    @field_validator("most")
+    @classmethod
+    def _is_counted_exactly(cls, most: Decimal, info: ValidationInfo) -> Decimal:
+        decimals = info.data.get("decimals")
+        if decimals is None:
+            return most
+        units = most.scaleb(decimals)
+        if units != units.to_integral_value():
+            wrong(f"{most} has more than {decimals} decimals")
+        if units > MOST_SMALLEST_UNITS:
+            limit = Decimal(MOST_SMALLEST_UNITS).scaleb(-decimals)
+            wrong(f"counters hold no more than {limit:,f} with {decimals} decimals; write less")
+        return most
+
+    def measure(self, name: str) -> Measure:
+        """What is stored for it: whole numbers of its smallest unit."""
+        high = int(self.most.scaleb(self.decimals))
+        return Measure(name, "amount", 0, high, decimals=self.decimals, unit=self.unit)
+
+
+MeasureSpec = Annotated[Rating | Flag | Amount, Field(discriminator="kind")]
 
 
 class DimensionSpec(Model):
@@ -130,7 +185,7 @@ def declared(info: ValidationInfo) -> Declared | None:
     return info.context if isinstance(info.context, Declared) else None
 
 
-_MEASURE: TypeAdapter[Rating | Flag] = TypeAdapter(MeasureSpec)
+_MEASURE: TypeAdapter[Rating | Flag | Amount] = TypeAdapter(MeasureSpec)
 _WINDOWS: TypeAdapter[tuple[Duration, ...]] = TypeAdapter(tuple[DurationText, ...])
 
 

@@ -47,10 +47,10 @@ def explain(error: ErrorDetails, content: object) -> Iterator[Problem]:
         case "missing":
             yield Problem("is missing; add it", place)
         case "union_tag_not_found":
-            yield Problem("is missing; write rating or flag", (*place, "kind"))
+            yield Problem("is missing; write rating, flag or amount", (*place, "kind"))
         case "union_tag_invalid":
-            hint = did_you_mean(context["tag"], ("rating", "flag"))
-            sentence = f"is {_shown(context['tag'])}; write rating or flag.{hint}"
+            hint = did_you_mean(context["tag"], ("rating", "flag", "amount"))
+            sentence = f"is {_shown(context['tag'])}; write rating, flag or amount.{hint}"
             yield Problem(sentence, (*place, "kind"))
         case kind:
             fix = _FIXES.get(kind) or error["msg"].replace("Input should", "it should")

@@ -27,6 +27,14 @@ from pydantic import (
 
 from streams.durations import Duration, Window
 from streams.kpis.about import About, Benchmark
+from streams.kpis.combined import (
+    SENTIMENT_MEASURE,
+    CompositeOf,
+    cells_of,
+    joined_pairs,
+    measures_of,
+    resolve,
+)
 from streams.kpis.declarations import (
     Declared,
     DimensionName,
@@ -69,8 +77,6 @@ __all__ = [
 
 Windows = tuple[Duration, ...]
 Retention = dict[Duration, Duration]
-
-SENTIMENT_MEASURE = Measure(SENTIMENT, "sentiment")
 
 DEFAULT_WINDOWS: Windows = tuple(Duration.parse(text) for text in ("1h", "24h", "7d", "30d"))
 DEFAULT_RETENTION: Retention = {
@@ -187,7 +193,13 @@ class KpiFile(Model):
     @classmethod
     def _know_their_names(cls, kpis: dict[str, Kpi], info: ValidationInfo) -> dict[str, Kpi]:
         confidence = info.data.get("confidence", CONFIDENCE)
-        return {name: kpi.named(name, confidence) for name, kpi in kpis.items()}
+        specs: dict[str, MeasureSpec] = info.data.get("measures", {})
+        measures = {name: spec.measure(name) for name, spec in specs.items()}
+        written = {name: kpi.choice.chosen for name, kpi in kpis.items()}
+        return {
+            name: kpi.within(name, confidence, resolve(name, written, measures))
+            for name, kpi in kpis.items()
+        }
 
     @property
     def tiers(self) -> tuple[Tier, ...]:
@@ -204,7 +216,8 @@ class KpiFile(Model):
 
     def definition_hash(self, kpi: Kpi) -> str:
         """Twelve hex digits that change with what a KPI's number means, or is held to."""
-        return definition_hash(kpi, [self.measure(kpi.formula.measure).cell_id])
+        parts = [repr(kpi.formula)] if isinstance(kpi.formula, CompositeOf) else []
+        return definition_hash(kpi, [*cells_of(kpi.formula, kpi.measure), *parts])
 
     def measure(self, name: str) -> Measure:
         """The measure that a formula names, the sentiment of comments included."""
@@ -218,6 +231,7 @@ class KpiFile(Model):
         return Layout(
             version=self.version,
             measures=tuple(self.measure(name) for name in sorted(self._measure_names())),
+            joints=tuple(sorted(self._joints())),
             dimensions=tuple(spec.dimension(name) for name, spec in self.dimensions.items()),
             breakdowns=maximal(split for kpi in self.kpis.values() for split in kpi.breakdowns),
             tiers=tiers,
@@ -226,7 +240,12 @@ class KpiFile(Model):
         )
 
     def _measure_names(self) -> set[str]:
-        return {*self.measures, *(kpi.formula.measure for kpi in self.kpis.values())}
+        counted = (measures_of(kpi.formula, kpi.measure) for kpi in self.kpis.values())
+        return {*self.measures, *(measure.name for each in counted for measure in each)}
+
+    def _joints(self) -> set[tuple[str, str]]:
+        pairs = (pair for kpi in self.kpis.values() for pair in joined_pairs(kpi.formula))
+        return {(one.name, other.name) for one, other in pairs}
 
     def _horizon_seconds(self, longest_retention_seconds: int) -> int | None:
         if self.dedupe is None:

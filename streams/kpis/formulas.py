@@ -1,7 +1,11 @@
-"""The formulas that turn counted answers into a score, as the KPI file writes them."""
+"""The formulas that turn counted answers into a score, as the KPI file writes them.
+
+Those over several measures (`ratio`, `composite`) are resolved by `streams.kpis.combined`.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
@@ -10,6 +14,8 @@ from streams.kpis.declarations import declared
 from streams.kpis.model import Model, wrong
 from streams.kpis.problems import unknown
 from streams.ledger.layout import SENTIMENT, Measure, MeasureKind
+
+FEWEST_PARTS = 2
 
 
 class Range(NamedTuple):
@@ -24,8 +30,8 @@ NET = Range(-100, 100)
 COMPOUND = Range(-1, 1)
 
 
-def _of_kind(kind: MeasureKind) -> AfterValidator:
-    """Accept the name of a declared measure of `kind`."""
+def _of_kind(*kinds: MeasureKind) -> AfterValidator:
+    """Accept the name of a declared measure of one of `kinds`."""
 
     def check(name: str, info: ValidationInfo) -> str:
         known = declared(info)
@@ -36,8 +42,9 @@ def _of_kind(kind: MeasureKind) -> AfterValidator:
         if name not in known.measures:
             wrong(unknown("measure", name, known.measures))
         measure = known.measures[name]
-        if measure is not None and measure.kind != kind:
-            wrong(f"{name} is a {measure.kind}; this formula needs a measure of kind {kind}")
+        if measure is not None and measure.kind not in kinds:
+            needed = " or ".join(kinds)
+            wrong(f"{name} is of kind {measure.kind}; this formula needs one of kind {needed}")
         return name
 
     return AfterValidator(check)
@@ -45,6 +52,9 @@ def _of_kind(kind: MeasureKind) -> AfterValidator:
 
 RatingName = Annotated[str, _of_kind("rating")]
 FlagName = Annotated[str, _of_kind("flag")]
+AmountName = Annotated[str, _of_kind("amount")]
+RatingOrAmountName = Annotated[str, _of_kind("rating", "amount")]
+AmountOrFlagName = Annotated[str, _of_kind("amount", "flag")]
 
 
 def _measure(info: ValidationInfo) -> Measure | None:
@@ -102,12 +112,20 @@ class Net(Model):
 
 
 class Mean(Model):
-    """The average answer, as in CES."""
+    """The average answer, as in CES, or the average amount."""
 
-    measure: RatingName
-    """A measure of kind rating."""
+    measure: RatingOrAmountName
+    """A measure of kind rating or amount."""
     as_percent: bool = False
     """Percent of the scale's range (lowest answer 0, highest 100) instead of the scale itself."""
+
+    @field_validator("as_percent")
+    @classmethod
+    def _has_a_range(cls, as_percent: bool, info: ValidationInfo) -> bool:
+        measure = _measure(info)
+        if as_percent and measure and measure.kind == "amount":
+            wrong("an amount has no scale to be a percent of; leave it out")
+        return as_percent
 
 
 class Share(Model):
@@ -128,18 +146,74 @@ class Sentiment(Model):
         return SENTIMENT
 
 
-Formula = TopBox | Net | Mean | Share | Sentiment
+class Sum(Model):
+    """The sum of an amount over the window, as in revenue."""
+
+    measure: AmountName
+    """A measure of kind amount."""
+
+
+class Ratio(Model):
+    """The sum of one measure over the sum of another, as in returned value to ordered value.
+
+    A flag's yes is 1.
+    """
+
+    of: AmountOrFlagName
+    """The measure above the line."""
+    to: AmountOrFlagName
+    """The measure below the line."""
+    as_percent: bool = False
+    """In percent."""
+
+    @field_validator("to")
+    @classmethod
+    def _is_another(cls, to: str, info: ValidationInfo) -> str:
+        if to == info.data.get("of"):
+            wrong("is the measure above the line too, so the ratio is always 1; name another")
+        return to
+
+
+class Composite(Model):
+    """A weighted mean of other KPIs, each in percent of its range; the result is in percent."""
+
+    parts: dict[str, Annotated[float, Field(gt=0)]]
+    """Each KPI with its weight; the weights sum to 1."""
+    missing: Literal["withhold", "renormalise"] = "withhold"
+    """What to do where a part has no answers: no score, or the others by their weights."""
+
+    @field_validator("parts")
+    @classmethod
+    def _sum_to_one(cls, parts: dict[str, float]) -> dict[str, float]:
+        if len(parts) < FEWEST_PARTS:
+            wrong("name at least two KPIs, each with its weight")
+        total = math.fsum(parts.values())
+        if not math.isclose(total, 1, abs_tol=1e-9):
+            wrong(f"the weights sum to {total:.6g}; they must sum to 1")
+        return parts
+
+
+Formula = TopBox | Net | Mean | Share | Sentiment | Sum
+"""A formula over one measure."""
+
+Written = Formula | Ratio | Composite
+"""Any formula, as the KPI file writes it."""
+
+ANY_AMOUNT = Range(0, math.inf)
 
 
 def score_range(formula: Formula, measure: Measure) -> Range:
     """The scores that `formula` can give: percent, points, or what the measure's scale spans."""
+    units = measure.smallest_units
     match formula:
+        case Sum():
+            return ANY_AMOUNT
         case Net() | Sentiment(statistic="net"):
             return NET
         case Sentiment():
             return COMPOUND
         case Mean(as_percent=False):
-            return Range(measure.low, measure.high)
+            return Range(measure.low / units, measure.high / units)
         case _:
             return PERCENT
 
@@ -152,19 +226,24 @@ class FormulaChoice(Model):
     mean: Mean | None = None
     share: Share | None = None
     sentiment: Literal["net", "mean"] | None = None
+    sum_: Annotated[Sum | None, Field(alias="sum")] = None
+    ratio: Ratio | None = None
+    composite: Composite | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if len(self._written()) != 1:
-            wrong(f"write exactly one of {', '.join(type(self).model_fields)}")
+            names = (field.alias or name for name, field in type(self).model_fields.items())
+            wrong(f"write exactly one of {', '.join(names)}")
         return self
 
     @property
-    def chosen(self) -> Formula:
+    def chosen(self) -> Written:
         """The formula that was written."""
         return self._written()[0]
 
-    def _written(self) -> list[Formula]:
+    def _written(self) -> list[Written]:
         sentiment = Sentiment(statistic=self.sentiment) if self.sentiment else None
-        formulas = (self.top_box, self.net, self.mean, self.share, sentiment)
+        one = (self.top_box, self.net, self.mean, self.share, sentiment, self.sum_)
+        formulas = (*one, self.ratio, self.composite)
         return [formula for formula in formulas if formula is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -10,12 +11,22 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from streams.durations import Duration
 from streams.kpis.about import About, Benchmark, BenchmarkText
 from streams.kpis.breakdowns import Breakdowns
+from streams.kpis.combined import SENTIMENT_MEASURE, Resolved
 from streams.kpis.declarations import declared
-from streams.kpis.formulas import Formula, FormulaChoice, Range, score_range
+from streams.kpis.formulas import (
+    ANY_AMOUNT,
+    PERCENT,
+    Composite,
+    FormulaChoice,
+    Range,
+    Ratio,
+    Sentiment,
+    score_range,
+)
 from streams.kpis.model import DurationText, Line, Model, Name, wrong
 from streams.kpis.problems import Path, Problem, refuse, unknown
 from streams.kpis.target import Date, Direction, Target, TargetText
-from streams.ledger.layout import SENTIMENT, Measure
+from streams.ledger.layout import Measure
 
 # The interval that is shown. It never pages: looking again and again at an interval is noise.
 CONFIDENCE: Final = 0.95
@@ -93,18 +104,22 @@ class Kpi(Model):
 
     _name: str = PrivateAttr(default="")
     _confidence: float = PrivateAttr(default=CONFIDENCE)
+    _resolved: tuple[Resolved, Measure] | None = PrivateAttr(default=None)
 
     @property
     def name(self) -> str:
         """Its key in the file, and its `kpi` label."""
         return self._name
 
-    def named(self, name: str, confidence: float = CONFIDENCE) -> Self:
-        """This KPI under its key in the file, with the file's confidence."""
-        named = self.model_copy()
-        named._name = name  # noqa: SLF001 - a copy of its own kind, just made
-        named._confidence = confidence  # noqa: SLF001 - likewise
-        return named
+    def within(
+        self, name: str, confidence: float, resolved: tuple[Resolved, Measure] | None
+    ) -> Self:
+        """This KPI under its key in a file, with what the file says for all, or of others."""
+        found = self.model_copy()
+        found._name = name  # noqa: SLF001 - a copy of its own kind, just made
+        found._confidence = confidence  # noqa: SLF001 - likewise
+        found._resolved = resolved  # noqa: SLF001 - likewise
+        return found
 
     @property
     def confidence(self) -> float:
@@ -117,9 +132,18 @@ class Kpi(Model):
         return self.target.direction == "lower"
 
     @property
-    def formula(self) -> Formula:
+    def formula(self) -> Resolved:
         """How answers become a score."""
-        return self.choice.chosen
+        if self._resolved is None:
+            raise ValueError(f"the formula of {self.name} is known only within its file")
+        return self._resolved[0]
+
+    @property
+    def measure(self) -> Measure:
+        """The measure of its formula, the first of several."""
+        if self._resolved is None:
+            raise ValueError(f"the formula of {self.name} is known only within its file")
+        return self._resolved[1]
 
     @field_validator("target", "floor", "bands", "benchmarks")
     @classmethod
@@ -127,7 +151,7 @@ class Kpi(Model):
         possible = _possible_scores(info)
         if possible:
             refuse(
-                Problem(f"{number:g} is no possible score; write {low:g} to {high:g}", place)
+                Problem(f"{number:g} is no possible score; write {_written(low, high)}", place)
                 for low, high in [possible]
                 for place, number in _numbers(value)
                 if not low <= number <= high
@@ -183,10 +207,19 @@ def _possible_scores(info: ValidationInfo) -> Range | None:
     known = declared(info)
     if choice is None or known is None:
         return None
-    if choice.chosen.measure == SENTIMENT:
-        return score_range(choice.chosen, Measure(SENTIMENT, "sentiment"))
-    measure = (known.measures or {}).get(choice.chosen.measure)
-    return score_range(choice.chosen, measure) if measure else None
+    formula = choice.chosen
+    if isinstance(formula, Ratio):
+        return ANY_AMOUNT
+    if isinstance(formula, Composite):
+        return PERCENT
+    if isinstance(formula, Sentiment):
+        return score_range(formula, SENTIMENT_MEASURE)
+    measure = (known.measures or {}).get(formula.measure)
+    return score_range(formula, measure) if measure else None
+
+
+def _written(low: float, high: float) -> str:
+    return f"{low:g} or more" if math.isinf(high) else f"{low:g} to {high:g}"
 
 
 def _numbers(value: object) -> Iterator[tuple[Path, float]]:

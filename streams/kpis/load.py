@@ -15,6 +15,7 @@ from streams.kpis.declarations import Declared
 from streams.kpis.explain import explain
 from streams.kpis.file import DEFAULT_WINDOWS, KpiFile
 from streams.kpis.problems import Problem
+from streams.kpis.references import reference_problems
 from streams.kpis.yaml_lines import Document
 
 
@@ -49,6 +50,7 @@ def _validate(document: Document) -> tuple[KpiFile | None, list[Problem]]:
     if not isinstance(content, dict):
         empty = Problem("holds no keys; begin with `kpis:` and a KPI under it")
         return None, problems or [empty]
+    problems = [*problems, *reference_problems(content)]
     try:
         file = KpiFile.model_validate(content, context=Declared.read(content, DEFAULT_WINDOWS))
     except ValidationError as error:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.counts.outcomes import outcomes
 from streams.durations import UNIT_SECONDS
+from streams.kpis.combined import CompositeOf
+from streams.ledger.joints import joints_of
 from streams.ledger.layout import EXPIRY_GRACE_SECONDS, SENTIMENT
 from streams.scores.scoreboard import breakdowns_of
 from streams.scores.states import STATES
@@ -89,8 +91,9 @@ def kpi_cost(kpi: Kpi, file: KpiFile) -> KpiCost:
     """What the exporter shows of `kpi`: in every window and segment, in one window, and once."""
     shown = {dimension.name: dimension.shown for dimension in file.layout.dimensions}
     split = sum(segments(breakdown, shown) for breakdown in breakdowns_of(kpi))
-    by_outcome = len(outcomes(kpi.formula, file.measure(kpi.formula.measure), {}))
-    series = split * (len(file.windows) * SERIES_A_SEGMENT + by_outcome)
+    by_outcome = len(outcomes(kpi.formula, kpi.measure, {}))
+    parts = len(kpi.formula.parts) if isinstance(kpi.formula, CompositeOf) else 0
+    series = split * (len(file.windows) * (SERIES_A_SEGMENT + parts) + by_outcome)
     dated = sum(benchmark.date is not None for benchmark in kpi.benchmarks.values())
     series += SERIES_A_KPI + len(kpi.benchmarks) + dated + (kpi.review_by is not None)
     if kpi.alert:
@@ -127,13 +130,26 @@ def _cells(layout: Layout, answers: float) -> Iterator[tuple[float, int]]:
         for measure in layout.measures:
             field = names + len(measure.cell_id) + ANSWER_CHARACTERS
             yield _occupied(split * _values(measure), answers), field
-            if measure.kind == SENTIMENT:
-                yield 2 * _occupied(split, answers), field
+            if sums := _SUMS.get(measure.kind):
+                yield sums * _occupied(split, answers), field
+        for joint in joints_of(layout):
+            pairs = _values(joint.first) * _values(joint.second)
+            field = names + len(joint.cell_id) + 2 * ANSWER_CHARACTERS
+            yield _occupied(split * pairs, answers), field
+
+
+# Cells beside those of values: sum and squares; of an amount, squares in two, beside its count.
+_SUMS = {SENTIMENT: 2, "amount": 3}
 
 
 def _values(measure: Measure) -> int:
     """How many values answers are counted by."""
-    return 3 if measure.kind == SENTIMENT else measure.high - measure.low + 1
+    match measure.kind:
+        case "sentiment":
+            return 3
+        case "amount":
+            return 1
+    return measure.high - measure.low + 1
 
 
 def _occupied(places: int, answers: float) -> float:
@@ -144,13 +160,15 @@ def _occupied(places: int, answers: float) -> float:
 def fullest_counter(layout: Layout) -> FullestCounter:
     """The counter that reaches Redis's limit of 2^63 - 1 after the fewest answers.
 
-    A count rises by 1 an answer. The sum of squares of sentiment rises by at most 10,000 squared.
+    A count rises by 1 an answer, an amount's counters by at most its greatest amount
+    (`streams.ledger.joints`), and the sum of squares of sentiment by at most 10,000 squared.
     """
+    rises = {layout.measures[0].name: 1}
+    rises |= {f"{m.name} (sum)": m.high for m in layout.measures if m.kind == "amount"}
     if layout.sentiment:
-        return FullestCounter(
-            f"{layout.sentiment.name} (sum of squares)", COUNTER_LIMIT // COMPOUND_UNITS**2
-        )
-    return FullestCounter(layout.measures[0].name, COUNTER_LIMIT)
+        rises[f"{layout.sentiment.name} (sum of squares)"] = COMPOUND_UNITS**2
+    name, rise = max(rises.items(), key=lambda item: item[1])
+    return FullestCounter(name, COUNTER_LIMIT // rise)
 
 
 def answers_kept(layout: Layout, answers_per_day: int) -> int:

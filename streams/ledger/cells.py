@@ -8,9 +8,11 @@ dimension value may hold, between the parts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from streams.events.sentiment import classify
+from streams.ledger.joints import amount_moves, joints_of
 from streams.ledger.layout import Layout
 from streams.ledger.shapes import What
 
@@ -50,12 +52,18 @@ class CellFields:
         )
         self._measures = tuple(m.cell_id for m in layout.measures)
         self._sentiment = layout.sentiment.cell_id if layout.sentiment else None
+        self._amounts = {p: m for p, m in enumerate(layout.measures) if m.kind == "amount"}
+        self._joints = joints_of(layout)
         self._remembered: dict[tuple[tuple[str, ...], str, str], tuple[bytes, ...]] = {}
 
     def increments(self, what: What) -> list[tuple[bytes, int]]:
         """Fields and by how much one such answer moves them."""
         segment, answers, sentiment = what
         moved: list[tuple[bytes, int]] = []
+        if self._amounts or self._joints:
+            moved.extend(self._of_amounts(segment, answers))
+            moved.extend(self._of_joints(segment, answers, sentiment))
+            answers = tuple([None if p in self._amounts else a for p, a in enumerate(answers)])
         for measure, answer in zip(self._measures, answers, strict=True):
             if answer is not None:
                 moved.extend((f, 1) for f in self._fields(segment, measure, str(answer)))
@@ -67,6 +75,27 @@ class CellFields:
             ):
                 moved.extend((f, amount) for f in self._fields(segment, self._sentiment, value))
         return moved
+
+    def _of_amounts(
+        self, segment: tuple[str, ...], answers: tuple[int | None, ...]
+    ) -> Iterator[tuple[bytes, int]]:
+        for place, measure in self._amounts.items():
+            answer = answers[place]
+            if answer is not None:
+                for value, amount in amount_moves(measure, answer):
+                    for field in self._fields(segment, self._measures[place], value):
+                        yield field, amount
+
+    def _of_joints(
+        self,
+        segment: tuple[str, ...],
+        answers: tuple[int | None, ...],
+        sentiment: int | None,
+    ) -> Iterator[tuple[bytes, int]]:
+        for joint in self._joints:
+            for value, amount in joint.moves(answers, sentiment):
+                for field in self._fields(segment, joint.cell_id, value):
+                    yield field, amount
 
     def _fields(self, segment: tuple[str, ...], measure: str, value: str) -> tuple[bytes, ...]:
         """One field for each stored breakdown."""

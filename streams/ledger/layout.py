@@ -12,8 +12,9 @@ import hashlib
 from typing import Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-MeasureKind = Literal["rating", "flag", "sentiment"]
+MeasureKind = Literal["rating", "flag", "sentiment", "amount"]
 
 SENTIMENT = "sentiment"
 # Buckets outlive their retention by this, so that a reader never meets half-expired ones.
@@ -21,12 +22,24 @@ EXPIRY_GRACE_SECONDS: Final = 7_200
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """One thing a customer can answer, or the sentiment computed from the comment."""
+    """One thing a customer can answer, or the sentiment computed from the comment.
+
+    `low` and `high` are the least and the greatest answer. Those of an amount are whole numbers
+    of its smallest unit, 10 to the power of `decimals` of which are one `unit`.
+    """
 
     name: str
     kind: MeasureKind
     low: int = 0
     high: int = 1
+    # Left out of the layout's hash where they are not set: files without amounts keep theirs.
+    decimals: int | UnsetType = UNSET
+    unit: str | UnsetType = UNSET
+
+    @property
+    def smallest_units(self) -> int:
+        """How many of what is counted make one of the unit that people write."""
+        return int(10 ** (self.decimals or 0))
 
     @property
     def cell_id(self) -> str:
@@ -38,6 +51,8 @@ class Measure(msgspec.Struct, frozen=True):
                 return f"{self.name}@flag"
             case "sentiment":
                 return f"{self.name}@vader3"
+            case "amount":
+                return f"{self.name}@0..{self.high}/{self.smallest_units}{self.unit or ''}"
 
 
 class Dimension(msgspec.Struct, frozen=True):
@@ -59,13 +74,15 @@ class Tier(msgspec.Struct, frozen=True):
     retention_seconds: int
 
 
-class Layout(msgspec.Struct, frozen=True):
+class Layout(msgspec.Struct, frozen=True, omit_defaults=True):
     """The shape of what is stored.
 
     `breakdowns` are the ones that must be stored: none is contained in another, and every other
     declared breakdown, and the total, is a sum over one of them. `tiers` run from fine to coarse;
     each tier's seconds divide the next one's and its retention is not longer.
     `horizon_seconds` is how long an id is remembered; None: ids are not kept (`dedupe: off`).
+    `joints` are the pairs of measures, by name and in their order here, of which it is also counted
+    how they were answered together (`streams.ledger.joints`).
     """
 
     version: int
@@ -75,6 +92,7 @@ class Layout(msgspec.Struct, frozen=True):
     tiers: tuple[Tier, ...]
     horizon_seconds: int | None
     late_after_seconds: int
+    joints: tuple[tuple[str, str], ...] = ()
 
     @property
     def hash(self) -> str:

@@ -26,7 +26,7 @@ from streams.scores.scores import answers, below, score
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.kpis.formulas import Formula
+    from streams.kpis.combined import Resolved
     from streams.kpis.kpi import Kpi
     from streams.ledger.layout import Measure
     from streams.scores.scores import Tally
@@ -64,7 +64,7 @@ class FloorRule(NamedTuple):
     Where lower is better, everything is said of scores above the floor.
     """
 
-    formula: Formula
+    formula: Resolved
     measure: Measure
     floor: float
     min_answers: int

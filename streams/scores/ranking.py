@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Shown = frozenset[str] | None
 """The values that are shown by name; None: all of them."""
 
-# Sums of a measure computed from comments, which count nobody.
-_SUMS = frozenset({"sum", "sum_squares"})
+# Sums of amounts and of what is computed from comments, which count nobody.
+_SUMS = frozenset({"sum", "sum_squares", "squares_high", "squares_low"})
 
 
 def ranking_groups(layout: Layout, breakdowns: Iterable[tuple[str, ...]]) -> list[Group]:

@@ -8,6 +8,9 @@ import msgspec
 
 from streams.counts.outcomes import outcomes
 from streams.counts.projection import Group
+from streams.kpis.combined import CompositeOf, cells_of
+from streams.scores.composites import weights_used
+from streams.scores.samples import by_measure
 from streams.scores.scores import Score, below, probability_below, score
 from streams.scores.states import State, state
 
@@ -41,7 +44,8 @@ class Row(msgspec.Struct, frozen=True):
 
     `score`, `lower` and `upper` are in the formula's unit, None without answers. `reason` says why
     the state is stale, in words that change all the time. `target` is what the path to it asks for
-    today. `alert` is None where no rule judges. `direction` says which way is better.
+    today. `alert` is None where no rule judges. `direction` says which way is better. `parts` has
+    the weight that each part of a composite has in the score, 0 for a missing one.
     """
 
     kpi: str
@@ -60,6 +64,7 @@ class Row(msgspec.Struct, frozen=True):
     outcomes: dict[str, int]
     alert: AlertView | None
     direction: Direction = "higher"
+    parts: dict[str, float] = {}
 
 
 class Place(NamedTuple):
@@ -73,7 +78,7 @@ class Place(NamedTuple):
     @property
     def group(self) -> Group:
         """The tallies its rows are computed from."""
-        return Group(self.measure.cell_id, self.breakdown)
+        return Group.of(cells_of(self.kpi.formula, self.measure), self.breakdown)
 
 
 class Scored(NamedTuple):
@@ -85,6 +90,7 @@ class Scored(NamedTuple):
     score: Score
     probability_below: float | None
     outcomes: dict[str, int]
+    parts: dict[str, float]
 
 
 def scored(kpi: Kpi, measure: Measure, tally: Tally) -> Scored:
@@ -98,6 +104,7 @@ def scored(kpi: Kpi, measure: Measure, tally: Tally) -> Scored:
         score(formula, measure, tally, kpi.confidence, effect),
         None if evidence is None else probability_below(evidence),
         outcomes(formula, measure, tally),
+        weights_used(formula, by_measure(tally)) if isinstance(formula, CompositeOf) else {},
     )
 
 
@@ -126,7 +133,8 @@ def make_row(
         upper=found.score.upper,
         state=state(
             found.score.answers,
-            kpi.min_answers,
+            # Answers that are not those which the score needs are too few, however many.
+            kpi.min_answers if found.score.value is not None else found.score.answers + 1,
             probability_below=found.probability_below,
             raised=verdict is not None and verdict.raised,
             stale=reason is not None,
@@ -138,6 +146,7 @@ def make_row(
         outcomes=found.outcomes,
         alert=_alert_view(kpi, verdict),
         direction=kpi.target.direction,
+        parts=found.parts,
     )
 
 

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, assert_never
 
-from streams.kpis.formulas import Mean, Net, Sentiment, Share, TopBox
+from streams.kpis.combined import CompositeOf, RatioOf
+from streams.kpis.formulas import Mean, Net, Sentiment, Share, Sum, TopBox
+from streams.ledger.cells import SEPARATOR
+from streams.scores.amounts import amount_mean, amount_sum, sum_ratio
+from streams.scores.composites import composite_mean
 from streams.statistics.intervals import (
     moments_below,
     moments_interval,
@@ -20,6 +24,7 @@ from streams.statistics.intervals import (
 from streams.statistics.rating_mean import mean_below, mean_interval
 
 if TYPE_CHECKING:
+    from streams.kpis.combined import Resolved
     from streams.kpis.formulas import Formula
     from streams.ledger.layout import Measure
     from streams.statistics.intervals import Interval
@@ -34,7 +39,7 @@ TEN_THOUSAND = 10_000
 class Sample(Protocol):
     """What a tally says about one formula, in the formula's unit.
 
-    `value`, `interval` and `below` need at least one answer.
+    `value` and `interval` need at least one answer.
     """
 
     @property
@@ -42,8 +47,8 @@ class Sample(Protocol):
         """How many answers stand behind it; whole, unless it is `thinned`."""
 
     @property
-    def value(self) -> float:
-        """The score."""
+    def value(self) -> float | None:
+        """The score; None where answers are not enough to know it, as of a missing part."""
 
     def interval(self, confidence: float) -> Interval:
         """The true scores that the answers do not speak against."""
@@ -145,8 +150,32 @@ class _RatingMean(NamedTuple):
         return self.high - self.low
 
 
-def sample(formula: Formula, measure: Measure, tally: Tally) -> Sample:
-    """What `tally` says about `formula`; `measure` must be the one that the formula names."""
+def sample(formula: Resolved, measure: Measure, tally: Tally) -> Sample:
+    """What `tally` says about `formula`; `measure` must be the one that the formula names.
+
+    The tally of a formula over several measures has the cell's measure before each value
+    (`streams.counts.projection.Group`).
+    """
+    if isinstance(formula, RatioOf):
+        return sum_ratio(formula, by_measure(tally))
+    if isinstance(formula, CompositeOf):
+        return composite_mean(formula, by_measure(tally))
+    if measure.kind == "amount":
+        found = amount_sum if isinstance(formula, Sum) else amount_mean
+        return found(measure, tally)
+    return _sample(formula, measure, tally)
+
+
+def by_measure(tally: Tally) -> dict[str, dict[str, int]]:
+    """The tally of several measures as one of each, by the names in their cells."""
+    found: dict[str, dict[str, int]] = {}
+    for key, count in tally.items():
+        cell_id, _, value = key.partition(SEPARATOR)
+        found.setdefault(cell_id, {})[value] = count
+    return found
+
+
+def _sample(formula: Formula, measure: Measure, tally: Tally) -> Sample:
     low, high = measure.low, measure.high
     match formula:
         case TopBox(at_least=least):
@@ -165,6 +194,8 @@ def sample(formula: Formula, measure: Measure, tally: Tally) -> Sample:
             total = tally.get("sum", 0) / TEN_THOUSAND
             squares = tally.get("sum_squares", 0) / TEN_THOUSAND**2
             return _BoundedMean(_comments(tally), total, squares, unit=1)
+        case Sum():
+            raise ValueError("a sum is of a measure of kind amount")
     assert_never(formula)
 
 

@@ -111,7 +111,7 @@ class FileScores:
         wanted = tuple(dict.fromkeys(((), *breakdowns)))
         name = window.name if window else WHOLE_FILE
         places = [
-            Place(kpi, self._kpis.measure(kpi.formula.measure), name, breakdown)
+            Place(kpi, kpi.measure, name, breakdown)
             for kpi in self._kpis.kpis.values()
             for breakdown in wanted
         ]

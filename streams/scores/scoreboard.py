@@ -159,10 +159,9 @@ def span_of(window: Duration, layout: Layout) -> Span:
 
 def _places(kpis: KpiFile) -> Iterator[Place]:
     for kpi in kpis.kpis.values():
-        measure = kpis.measure(kpi.formula.measure)
         for window in kpis.windows:
             for breakdown in breakdowns_of(kpi):
-                yield Place(kpi, measure, window.name, breakdown)
+                yield Place(kpi, kpi.measure, window.name, breakdown)
 
 
 def _floor_rule(place: Place) -> FloorRule | None:

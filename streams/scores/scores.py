@@ -15,7 +15,7 @@ from streams.scores.samples import TEN_THOUSAND, Tally, sample
 from streams.statistics.intervals import probability
 
 if TYPE_CHECKING:
-    from streams.kpis.formulas import Formula
+    from streams.kpis.combined import Resolved
     from streams.ledger.layout import Measure
 
 __all__ = [
@@ -33,6 +33,9 @@ __all__ = [
 class Score(msgspec.Struct, frozen=True):
     """A score with its interval, in the formula's unit; all None where nobody answered.
 
+    They are None also where there are answers, but not those that the score needs: a part of a
+    composite is missing, or the sum below a ratio's line is 0.
+
     The interval lies on the formula's scale and holds the score.
     """
 
@@ -46,7 +49,7 @@ NOBODY = Score(answers=0, value=None, lower=None, upper=None)
 
 
 def score(
-    formula: Formula,
+    formula: Resolved,
     measure: Measure,
     tally: Tally,
     confidence: float = 0.95,
@@ -55,20 +58,23 @@ def score(
     """The score of `tally` by `formula`; `measure` must be the one that the formula names.
 
     Units: `top_box` and `share` in percent, `net` in points from -100 to 100, `mean` on the
-    measure's scale or in percent of its range, sentiment's `mean` from -1 to 1.
+    measure's scale or in percent of its range, sentiment's `mean` from -1 to 1, a `composite` in
+    percent, `sum` and `mean` of amounts in their unit.
     With a `design_effect` of 2 the interval is as wide as that of half as many answers.
     """
     found = sample(formula, measure, tally)
     if not found.answers:
         return NOBODY
     value = found.value
+    if value is None:
+        return Score(int(found.answers), None, None, None)
     lower, upper = found.thinned(design_effect).interval(confidence)
     # One promoter scores 100, and the interval of Rocks (2016) ends at 98.5.
     return Score(int(found.answers), value, min(lower, value), max(upper, value))
 
 
 def below(
-    formula: Formula, measure: Measure, tally: Tally, floor: float, design_effect: float = 1.0
+    formula: Resolved, measure: Measure, tally: Tally, floor: float, design_effect: float = 1.0
 ) -> float:
     """Evidence that the true score lies below `floor`, as a one-sided z; `floor` in score's unit.
 
@@ -78,7 +84,7 @@ def below(
     return sample(formula, measure, tally).thinned(design_effect).below(floor)
 
 
-def answers(formula: Formula, measure: Measure, tally: Tally) -> int:
+def answers(formula: Resolved, measure: Measure, tally: Tally) -> int:
     """How many answers stand behind the score."""
     return int(sample(formula, measure, tally).answers)
 

@@ -81,7 +81,16 @@ def test_row_becomes_the_families_of_its_score() -> None:
             (PLACE | {"outcome": "satisfied"}, 9),
             (PLACE | {"outcome": "unsatisfied"}, 3),
         ],
+        "feedback_kpi_part_weight": [],
     } == samples(score_families([ROW], KPIS))
+
+
+def test_parts_of_a_composite_are_shown_with_their_weights() -> None:
+    """One series a part, 0 for one that is missing."""
+    row = msgspec.structs.replace(ROW, parts={"service": 1.0, "product": 0.0})
+    assert [(PLACE | {"part": "service"}, 1.0), (PLACE | {"part": "product"}, 0.0)] == samples(
+        score_families([row], KPIS)
+    )["feedback_kpi_part_weight"]
 
 
 def test_no_answers_give_no_score() -> None:

@@ -30,7 +30,11 @@ pytestmark = pytest.mark.redis
 
 TOPIC = "answers"
 KPIS = """
-measures: {csat: {kind: rating, scale: [1, 5]}, sla: {kind: flag}}
+measures:
+  csat: {kind: rating, scale: [1, 5]}
+  sla: {kind: flag}
+  value: {kind: amount, unit: EUR, decimals: 2, max: 100000}
+  refund: {kind: amount, unit: EUR, decimals: 2, max: 100000}
 dimensions: {product: {max: 3}, channel: {max: 5}}
 windows: [30d]
 kpis:
@@ -43,6 +47,19 @@ kpis:
     owner: support
   sla: {title: Promises, formula: {share: {measure: sla}}, target: 90, owner: support}
   sentiment: {title: Sentiment, formula: {sentiment: mean}, target: 0, owner: support}
+  words: {title: Words, formula: {sentiment: net}, target: 0, owner: support}
+  revenue: {title: Revenue, formula: {sum: {measure: value}}, target: 0, owner: support}
+  refunds:
+    title: Refunded
+    formula: {ratio: {of: refund, to: value, as_percent: true}}
+    target: {at_most: 20}
+    owner: support
+  quality:
+    title: Quality
+    formula: {composite: {parts: {csat: 0.5, sla: 0.3, words: 0.2}, missing: renormalise}}
+    target: 80
+    floor: 50
+    owner: support
 """
 
 
@@ -63,17 +80,21 @@ def traffic(now: float, number: int) -> list[Record]:
     records = []
     for offset in range(number):
         event_id = f"e{choice.randrange(number // 2)}"
+        measures: dict[str, float | None] = {
+            "csat": choice.choice([1, 4, 5, 5, None, 9]),
+            "value": choice.randrange(10_000_000) / 100,
+        }
         event = {
             "event_id": event_id,
             "revision": choice.choice([0, 0, 0, 1, 2]),
             "occurred_at": _written(now - choice.random() * 20_000),
-            "measures": {"csat": choice.choice([1, 4, 5, 5, None, 9])},
+            "measures": measures,
             "dimensions": {"product": choice.choice("abcdef"), "channel": choice.choice("xy")},
             "comment": choice.choice([None, "Great, thank you", "Awful"]),
             "withdrawn": choice.random() < 0.05,
         }
         if choice.random() < 0.5:
-            event["measures"] = {"sla": choice.random() < 0.8}
+            measures |= {"sla": choice.random() < 0.8, "refund": choice.choice([0, 99.99])}
         value = json.dumps(event).encode()
         records.append(Record(offset, int(now * 1000), 1, event_id.encode(), value))
     return records
@@ -104,7 +125,7 @@ async def count(url: str, kpis: KpiFile, records: list[Record], now: float) -> N
 
 def numbers(rows: list[Row]) -> dict[tuple[str, tuple[tuple[str, str], ...]], tuple[object, ...]]:
     return {
-        (r.kpi, r.segment): (r.answers, r.score, r.lower, r.upper, r.outcomes)
+        (r.kpi, r.segment): (r.answers, r.score, r.lower, r.upper, r.outcomes, r.parts)
         for r in rows
         if r.answers
     }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.events import admission
 from streams.events.admission import LATE, Admission, Answer, Late
 from streams.events.event import FeedbackEvent, Refusal
-from streams.ledger.layout import Dimension, Layout
+from streams.ledger.layout import Dimension, Layout, Measure
 from tests.feedback_log import LAYOUT
 
 NOW = 1_800_000_000.0
@@ -56,6 +56,40 @@ def test_an_answer_has_a_place_for_all_that_is_declared() -> None:
 
 
 # Measures
+
+EUROS = msgspec.structs.replace(
+    LAYOUT, measures=(Measure("value", "amount", 0, 10**11, decimals=2, unit="EUR"),)
+)
+
+
+@given(st.integers(0, 10**11))
+def test_an_amount_of_its_decimals_is_taken_exactly(cents: int) -> None:
+    """As the double that every JSON parser makes of its text, and as a whole number."""
+    written = float(f"{cents // 100}.{cents % 100:02}")
+    assert (cents,) == answer(event(measures={"value": written}), EUROS).answers
+    if cents % 100 == 0:
+        assert (cents,) == answer(event(measures={"value": cents // 100}), EUROS).answers
+
+
+@given(st.integers(0, 10**11), st.integers(1, 9), st.integers(3, 4))
+def test_an_amount_with_more_decimals_is_refused(cents: int, digit: int, place: int) -> None:
+    """Never rounded, not by a thousandth in a billion."""
+    written = float(f"{cents // 100}.{cents % 100:02}{digit:0{place - 2}}")
+    assert (reason(event(measures={"value": written}), EUROS)) in {"fraction", "off_scale"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(-0.01, "off_scale"), (10**9 + 0.01, "off_scale"), (10**9 + 1, "off_scale"),
+     (1e300, "off_scale"), (10**400, "off_scale"), (-(10**400), "off_scale"),
+     (0.005, "fraction"), (1e-300, "fraction"), (True, "wrong_type")],
+    ids=repr,
+)  # fmt: skip
+def test_a_wrong_amount_is_refused(value: Any, expected: str) -> None:
+    """Negative, beyond the greatest, too fine, or no number."""
+    found = judged(event(measures={"value": value}), EUROS)
+    assert isinstance(found, Refusal)
+    assert (expected, "`measures.value`") == (found.reason, found.detail[: len("`measures.value`")])
 
 
 @pytest.mark.parametrize(("value", "expected"), [(1, 1), (5, 5), (4.0, 4), (None, None)], ids=repr)

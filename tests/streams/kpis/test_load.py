@@ -28,7 +28,8 @@ SCORE_OR_SOURCE = (
     "write a number, or where it is from, as in {score: 78, date: 2026-06-30, source: …}"
 )
 ONE_SIDE = "write at_least where higher is better, or at_most where lower is, and not both"
-ONE_FORMULA = "write exactly one of top_box, net, mean, share, sentiment"
+FORMULAS = "top_box, net, mean, share, sentiment, sum, ratio, composite"
+ONE_FORMULA = f"write exactly one of {FORMULAS}"
 BREAKDOWN = "write a list of dimensions, as in [product] or [product, channel]"
 DATE = "is no date; write year-month-day, as in 2026-10-01"
 ZONE = "write Continent/City, as in Europe/Berlin."
@@ -116,9 +117,9 @@ def test_the_file(lines: str, expected: list[str]) -> None:
     [
         (
             "measures: {csat: {kind: ratng}}",
-            ["measures.csat.kind: is 'ratng'; write rating or flag. Did you mean rating?"],
+            ["measures.csat.kind: is 'ratng'; write rating, flag or amount. Did you mean rating?"],
         ),
-        ("measures: {csat: {}}", ["measures.csat.kind: is missing; write rating or flag"]),
+        ("measures: {csat: {}}", ["measures.csat.kind: is missing; write rating, flag or amount"]),
         (
             "measures: {csat: rating}",
             ["measures.csat: is 'rating'; write keys and values under it"],
@@ -333,12 +334,7 @@ def test_a_kpi(lines: str, expected: list[str]) -> None:
         ("top_box", [": is 'top_box'; write keys and values under it"]),
         (
             "{topbox: {measure: csat, at_least: 4}}",
-            [
-                (
-                    ".topbox: unknown key; known here are top_box, net, mean, share, sentiment. "
-                    "Did you mean top_box?"
-                )
-            ],
+            [(f".topbox: unknown key; known here are {FORMULAS}. Did you mean top_box?")],
         ),
         ("{top_box: csat}", [".top_box: is 'csat'; write keys and values under it"]),
         (
@@ -352,11 +348,11 @@ def test_a_kpi(lines: str, expected: list[str]) -> None:
         ),
         (
             "{top_box: {measure: sla_met, at_least: 1}}",
-            [".top_box.measure: sla_met is a flag; this formula needs a measure of kind rating"],
+            [".top_box.measure: sla_met is of kind flag; this formula needs one of kind rating"],
         ),
         (
             "{share: {measure: csat}}",
-            [".share.measure: csat is a rating; this formula needs a measure of kind flag"],
+            [".share.measure: csat is of kind rating; this formula needs one of kind flag"],
         ),
         (
             "{share: {measure: sentiment}}",
@@ -642,3 +638,132 @@ def test_lower_is_better(kpi: str, target: str, expected: list[str]) -> None:
     """Where lower is better the target is the most, the floor and the red band lie above it."""
     found = refusals(kpi_text(kpi=kpi, target=target))
     assert [f"kpis.csat.{error}" for error in expected] == found
+
+
+AMOUNT = "{kind: amount, unit: EUR, decimals: 2, max: 1000}"
+NO_AMOUNT = "csat is of kind rating; this formula needs one of kind amount"
+NO_MEAN = "is the mean of sentiment; a part of a composite is its net: sentiment: net"
+HAVE_A_RANGE = "top_box, net, mean, share, sentiment, composite"
+PARTS = "formula.composite.parts"
+PART = "{{title: T, owner: o, target: 1, formula: {}}}"
+
+
+def several(**kpis: str) -> str:
+    """A file with an amount and these KPIs' formulas beside csat."""
+    more = [f"  {name}: {PART.format(formula)}" for name, formula in kpis.items()]
+    text = kpi_text().replace("measures:", f"measures:\n  value: {AMOUNT}\n  cost: {AMOUNT}")
+    return "\n".join([text.rstrip(), *more, ""])
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("{sum: {measure: value}}", []),
+        ("{mean: {measure: value}}", []),
+        ("{ratio: {of: cost, to: value, as_percent: true}}", []),
+        ("{ratio: {of: cost, to: sla_met}}", []),
+        (
+            "{sum: {measure: csat}}",
+            ["sum.measure: csat is of kind rating; this formula needs one of kind amount"],
+        ),
+        (
+            "{mean: {measure: value, as_percent: true}}",
+            ["mean.as_percent: an amount has no scale to be a percent of; leave it out"],
+        ),
+        (
+            "{ratio: {of: csat, to: value}}",
+            [f"ratio.of: {NO_AMOUNT} or flag"],
+        ),
+        (
+            "{ratio: {of: value, to: value}}",
+            ["ratio.to: is the measure above the line too, so the ratio is always 1; name another"],
+        ),
+    ],
+)
+def test_formulas_of_amounts(formula: str, expected: list[str]) -> None:
+    """Sums and means are of an amount, ratios of amounts and flags."""
+    errors = [f"kpis.other.formula.{error}" for error in expected]
+    assert errors == refusals(several(other=formula))
+
+
+@pytest.mark.parametrize(
+    ("kpis", "expected"),
+    [
+        ({"q": "{composite: {parts: {csat: 0.5, n: 0.5}}}", "n": "{net: {measure: nps}}"}, []),
+        (
+            {"q": "{composite: {parts: {csat: 0.5, n: 0.6}}}", "n": "{net: {measure: nps}}"},
+            ["q.formula.composite.parts: the weights sum to 1.1; they must sum to 1"],
+        ),
+        (
+            {"q": "{composite: {parts: {csat: 1}}}"},
+            [f"q.{PARTS}: name at least two KPIs, each with its weight"],
+        ),
+        (
+            {"q": "{composite: {parts: {csat: 0.5, casat: 0.5}}}"},
+            [f"q.{PARTS}.casat: unknown KPI 'casat'; declared are csat, q. Did you mean csat?"],
+        ),
+        (
+            {
+                "q": "{composite: {parts: {csat: 0.5, r: 0.5}}}",
+                "r": "{composite: {parts: {csat: 0.5, q: 0.5}}}",
+            },
+            [
+                "q.formula.composite.parts.r: contains q itself; a score can't be a part of itself",
+                "r.formula.composite.parts.q: contains r itself; a score can't be a part of itself",
+            ],
+        ),
+        (
+            {
+                "q": "{composite: {parts: {csat: 0.5, s: 0.25, m: 0.25}}}",
+                "s": "{sum: {measure: value}}",
+                "m": "{sentiment: mean}",
+            },
+            [
+                f"q.{PARTS}.m: {NO_MEAN}",
+                f"q.{PARTS}.s: is a sum, which has no range; parts are {HAVE_A_RANGE}",
+            ],
+        ),
+    ],
+)
+def test_composites(kpis: dict[str, str], expected: list[str]) -> None:
+    """Parts are other KPIs with a range, weights sum to 1, and none is a part of itself."""
+    assert sorted(f"kpis.{error}" for error in expected) == sorted(refusals(several(**kpis)))
+
+
+def test_mistakes_between_kpis_are_told_with_all_others() -> None:
+    """An unknown part does not hide a wrong floor."""
+    text = several(q="{composite: {parts: {csat: 0.5, x: 0.5}}}").replace(
+        "target: 85", "target: 101"
+    )
+    assert ["kpis.csat.target.at_least", "kpis.q.formula.composite.parts.x"] == [
+        error.split(":")[0] for error in refusals(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [
+        ("{kind: amount, unit: EUR, decimals: 2, max: 1e9}", []),
+        (
+            "{kind: amount, unit: EUR, decimals: 3, max: 1e9}",
+            ["max: counters hold no more than 100,000,000.000 with 3 decimals; write less"],
+        ),
+        ("{kind: amount, unit: EUR, max: 0.5}", ["max: 0.5 has more than 0 decimals"]),
+        (
+            "{kind: amount, unit: EUR, max: 0}",
+            ["max: write a number above 0, the greatest amount that can be right"],
+        ),
+        (
+            "{kind: amount, unit: ' ', max: much}",
+            [
+                "max: write a number, the greatest amount that can be right",
+                "unit: write a short unit, as in EUR, kWh or minutes",
+            ],
+        ),
+        ("{kind: amount}", ["max: is missing; add it", "unit: is missing; add it"]),
+    ],
+)
+def test_an_amount(amount: str, expected: list[str]) -> None:
+    """It has a unit, its decimals, and a greatest value that no counter overflows with."""
+    text = kpi_text().replace("measures:", f"measures:\n  value: {amount}")
+    assert [f"measures.value.{error}" for error in expected] == refusals(text)

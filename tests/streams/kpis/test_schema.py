@@ -78,7 +78,10 @@ def test_every_key_of_a_kpi_is_explained() -> None:
         (("measures", "csat", "rating"), ["kind", "scale"]),
         (("measures", "csat", "flag"), ["kind"]),
         (("dimensions", "product"), ["max"]),
-        (("kpis", "csat", "formula"), ["top_box", "net", "mean", "share", "sentiment"]),
+        (
+            ("kpis", "csat", "formula"),
+            ["top_box", "net", "mean", "share", "sentiment", "sum", "ratio", "composite"],
+        ),
         (("kpis", "csat", "formula", "net"), ["measure", "promoters", "detractors"]),
         (("kpis", "csat", "target"), ["at_least", "at_most", "from", "start", "by"]),
         (("kpis", "csat", "floor"), []),

@@ -109,6 +109,31 @@ def test_no_counter_overflows() -> None:
     assert answers * 10_000**2 <= COUNTER_LIMIT < (answers + 1) * 10_000**2
 
 
+def with_amount(formula: str) -> Layout:
+    """The layout of a file with an amount of at most 1,000.00 and one KPI more."""
+    text = kpi_text(top="windows: [1h]\nretention: {5m: 6h}\ndedupe: off")
+    more = f"  other: {{title: T, owner: o, target: 1, formula: {formula}}}\n"
+    amount = "measures:\n  value: {kind: amount, unit: EUR, decimals: 2, max: 1000}"
+    return parse_kpis(
+        text.replace("measures:", amount).replace("windows", f"{more}windows", 1)
+    ).layout
+
+
+def test_an_amount_rises_by_at_most_its_greatest() -> None:
+    """So do both digits of its square, which is why they are counted apart."""
+    assert FullestCounter("value (sum)", COUNTER_LIMIT // 100_000) == fullest_counter(
+        with_amount("{sum: {measure: value}}")
+    )
+
+
+def test_amounts_and_joints_cost_their_cells() -> None:
+    """Four cells of an amount; of a ratio to a flag the sum for yes and for no."""
+    alone = redis_cost(with_amount("{sum: {measure: value}}"), 10**9, 1).cells
+    joined = redis_cost(with_amount("{ratio: {of: value, to: sla_met}}"), 10**9, 1).cells
+    buckets, field = (6 + 2) * 12, len("sla_met@flag*value@0..100000/100EUR")
+    assert joined - alone == buckets * 2 * (field + 8 + 12)
+
+
 def test_answers_kept() -> None:
     """As many as arrive within the longest retention."""
     assert answers_kept(layout(), 1_000) == 62 * 1_000

@@ -23,6 +23,7 @@ from tests.feedback_log import (
     CUSTOMER_KEY,
     LAYOUT,
     PARTITIONS,
+    RICH,
     RIGHT_IDS,
     SENTIMENT,
     SLA,
@@ -33,6 +34,7 @@ from tests.feedback_log import (
     ids_of,
     logs,
     record,
+    rich_logs,
     unsteady_logs,
 )
 from tests.memory_ledger import Cells, Owner, Store, cells_of, copy_of
@@ -120,6 +122,27 @@ def test_any_split_into_batches_counts_what_the_model_counts(
 ) -> None:
     """However a log is cut into batches: same cells, entries, outcomes and admitted values."""
     assert_equal(modelled(log, layout), counted(log, layout, size))
+
+
+@given(log=rich_logs(), size=st.integers(1, 12))
+def test_amounts_and_pairs_count_what_the_model_counts(log: list[Record], size: int) -> None:
+    """Sums, squares in two digits, joint answers: added and taken back exactly."""
+    assert_equal(modelled(log, RICH), counted(log, RICH, size))
+
+
+@given(log=rich_logs(), share=st.floats(0, 1), size=st.integers(1, 12))
+def test_amounts_and_pairs_are_taken_back_under_the_layout_that_counted_them(
+    log: list[Record], share: float, size: int
+) -> None:
+    """Whoever upgrades to a file without them takes back what the old one counted."""
+    first = int(share * len(log))
+    newer = msgspec.structs.replace(LAYOUT, version=4)
+    store = counted(log[:first], RICH, size)
+    owner = owner_of(store, newer)
+    for _ in range(first, len(log), size):
+        owner.count(log, size, START)
+    model = replayed(log, {0: RICH, first: newer} if first < len(log) else {0: RICH})
+    assert {place: n for place, n in model.cells.items() if n} == store.cells()
 
 
 @given(log=unsteady_logs(), size=st.integers(1, 12))
