@@ -66,8 +66,12 @@ def _add_alert(
 
 def _additive_windows(kpis: KpiFile) -> dict[str, str]:
     """The window whose outcomes are shown: the alert's, else the longest."""
-    longest = max(kpis.windows, key=lambda window: window.seconds).name
-    return {k.name: k.alert.window.name if k.alert else longest for k in kpis.kpis.values()}
+    return {
+        kpi.name: kpi.alert.window.name
+        if kpi.alert
+        else max(kpis.windows_of(kpi), key=lambda window: window.seconds).name
+        for kpi in kpis.kpis.values()
+    }
 
 
 def kpi_families(kpis: KpiFile, now: float) -> list[GaugeMetricFamily]:

@@ -48,18 +48,26 @@ class Listener(Protocol):
 class Counts:
     """The buckets of all partitions and the sums of every window over them.
 
-    `windows` are the spans by name and `groups` the tallies wanted of each. After feeding
-    (`put`, `replace`, `expire`, `advance`), `settle` once; then read `tallies`.
+    `windows` are the spans by name and `groups` the tallies wanted of each, but for those windows
+    of which `only` some are. After feeding (`put`, `replace`, `expire`, `advance`), `settle` once;
+    then read `tallies`.
     """
 
     def __init__(
-        self, layout: Layout, windows: Mapping[str, Span], groups: Iterable[Group]
+        self,
+        layout: Layout,
+        windows: Mapping[str, Span],
+        groups: Iterable[Group],
+        only: Mapping[str, Iterable[Group]] | None = None,
     ) -> None:
         self.projection = Projection(layout, groups)
         self._layout = layout
         self._table = CellTable(self.projection)
         self._partitions: dict[int, dict[Bucket, _Packed]] = {}
-        self._windows = {n: WindowSum(span, self.projection) for n, span in windows.items()}
+        some = only or {}
+        self._windows = {
+            name: WindowSum(span, self.projection, some.get(name)) for name, span in windows.items()
+        }
         self._listeners: dict[int, list[Listener]] = {}
         for window in self._windows.values():
             self.listen(window.span.tier_seconds, window)

@@ -19,13 +19,23 @@ _EMPTY: Tally = {}
 
 
 class Span(NamedTuple):
-    """The length of a window and the tier whose buckets it sums; the second divides the first."""
+    """The length of a window and the tier whose buckets it sums; the second divides the first.
+
+    `shift_seconds` is how long before its end the window already stops: what came later is too
+    young to be judged.
+    """
 
     seconds: int
     tier_seconds: int
+    shift_seconds: int = 0
 
     def last_end(self, end: float) -> int:
-        """The end of the bucket that `end` lies in: where a window ending at `end` stops."""
+        """The end of the bucket that `end` lies in: where a window ending at `end` stops.
+
+        Shifted, it stops with the last bucket that is old enough as a whole.
+        """
+        if self.shift_seconds:
+            return math.floor((end - self.shift_seconds) / self.tier_seconds) * self.tier_seconds
         return (math.floor(end / self.tier_seconds) + 1) * self.tier_seconds
 
     def starts(self, end: float) -> range:
@@ -42,12 +52,16 @@ class WindowSum:
     fell back to 0 may stay in its tally.
     """
 
-    def __init__(self, span: Span, projection: Projection) -> None:
+    def __init__(
+        self, span: Span, projection: Projection, groups: Iterable[Group] | None = None
+    ) -> None:
+        """`groups` are those that are wanted of this window; by default all."""
         self.span = span
         self._projection = projection
         self._starts = range(0)
         self._pending: dict[int, int] = {}
-        self._tallies: dict[Group, dict[Segment, Tally]] = {g: {} for g in projection.groups}
+        wanted = projection.groups if groups is None else groups
+        self._tallies: dict[Group, dict[Segment, Tally]] = {group: {} for group in wanted}
 
     def moved(self, start: int, increments: Mapping[int, int]) -> None:
         """The bucket at `start` changed by `increments` (cell number to difference)."""
@@ -77,13 +91,16 @@ class WindowSum:
         for number, increment in self._pending.items():
             if increment:
                 for group, segment, value in self._projection.targets(number):
+                    if group not in self._tallies:
+                        continue
                     tally = self._writable(group, segment, changed)
                     tally[value] = tally.get(value, 0) + increment
         self._pending.clear()
 
     def forget(self, group: Group, segment: Segment) -> None:
         """Drop a segment of which no bucket holds a cell any more."""
-        self._tallies[group].pop(segment, None)
+        if group in self._tallies:
+            self._tallies[group].pop(segment, None)
 
     def tally(self, group: Group, segment: Segment) -> Tally:
         """The tally of one segment; empty where nothing was counted."""

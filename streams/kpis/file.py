@@ -12,7 +12,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -196,6 +196,7 @@ class KpiFile(Model):
         specs: dict[str, MeasureSpec] = info.data.get("measures", {})
         measures = {name: spec.measure(name) for name, spec in specs.items()}
         written = {name: kpi.choice.chosen for name, kpi in kpis.items()}
+        refuse(_maturity_problems(kpis, info.data))
         return {
             name: kpi.within(name, confidence, resolve(name, written, measures))
             for name, kpi in kpis.items()
@@ -205,6 +206,10 @@ class KpiFile(Model):
     def tiers(self) -> tuple[Tier, ...]:
         """All declared tiers, fine to coarse; `layout.tiers` are those that are stored."""
         return _tiers(self.retention)
+
+    def windows_of(self, kpi: Kpi) -> tuple[Duration, ...]:
+        """The windows that a KPI is shown for: all that retention still holds once it matured."""
+        return _shown_windows(kpi, self.windows, self.tiers)
 
     def day(self, time: float) -> dt.date:
         """The day on which `time` (Unix seconds) falls where the file is at home."""
@@ -226,7 +231,9 @@ class KpiFile(Model):
     @cached_property
     def layout(self) -> Layout:
         """What is stored. Measures are in the order of their names, dimensions as declared."""
-        tiers = stored_tiers(self.windows, self.tiers)
+        matured = [kpi for kpi in self.kpis.values() if kpi.matures_seconds]
+        shifted = [(w, kpi.matures_seconds) for kpi in matured for w in self.windows_of(kpi)]
+        tiers = stored_tiers(self.windows, self.tiers, shifted)
         horizon = self._horizon_seconds(tiers[-1].retention_seconds)
         return Layout(
             version=self.version,
@@ -256,6 +263,41 @@ class KpiFile(Model):
 
 def _tiers(retention: Retention) -> tuple[Tier, ...]:
     return tuple(Tier(tier.seconds, kept.seconds) for tier, kept in retention.items())
+
+
+def _shown_windows(kpi: Kpi, windows: Windows, tiers: tuple[Tier, ...]) -> Windows:
+    return tuple(w for w in windows if tier_for(w, tiers, kpi.matures_seconds))
+
+
+def _maturity_problems(kpis: Mapping[str, Kpi], file: Mapping[str, Any]) -> Iterator[Problem]:
+    """Outcomes that come when counts, or the ids that they are revisions of, are forgotten."""
+    if not {"windows", "retention", "dedupe"} <= file.keys():
+        return
+    tiers, dedupe = _tiers(file["retention"]), file["dedupe"]
+    for name, kpi in kpis.items():
+        if kpi.matures is None:
+            continue
+        at, length = (name, "matures"), kpi.matures.name
+        shown = _shown_windows(kpi, file["windows"], tiers)
+        if not shown:
+            yield Problem(
+                f"no window fits before the last {length} of what retention keeps; keep longer "
+                "buckets for longer, or add a longer window",
+                at,
+            )
+        elif kpi.alert and kpi.alert.window not in shown:
+            names = ", ".join(window.name for window in shown)
+            sentence = f"is not kept {length} longer, as matures needs; write one of {names}"
+            yield Problem(sentence, (name, "alert", "window"))
+        if dedupe is None:
+            sentence = "an outcome is a revision of its event, and dedupe: off refuses revisions"
+            yield Problem(sentence, at)
+        elif dedupe.horizon and dedupe.horizon.seconds < kpi.matures.seconds:
+            sentence = (
+                f"ids are forgotten after {dedupe.horizon.name}, before an outcome of {length} "
+                "comes; write a longer dedupe.horizon"
+            )
+            yield Problem(sentence, at)
 
 
 def _window_problems(windows: Windows, tiers: tuple[Tier, ...]) -> Iterator[Problem]:

@@ -95,6 +95,10 @@ class Kpi(Model):
     """How many times as much the score varies as it would if nobody answered twice.
 
     Intervals grow by its square root. `feedback check --answers FILE` measures it."""
+    matures: DurationText | None = None
+    """How long the outcome of an answer takes, as in 30d for a purchase that may be returned.
+
+    Answers that are younger are left out: each window ends so long ago."""
     breakdowns: Breakdowns = ()
     """How it may be split, as in [[product], [product, channel]]. The whole is always there."""
     alert: Alert | None = None
@@ -125,6 +129,11 @@ class Kpi(Model):
     def confidence(self) -> float:
         """The confidence of the interval that is shown."""
         return self._confidence
+
+    @property
+    def matures_seconds(self) -> int:
+        """How long ago its windows end."""
+        return self.matures.seconds if self.matures else 0
 
     @property
     def lower_is_better(self) -> bool:

@@ -93,7 +93,7 @@ def kpi_cost(kpi: Kpi, file: KpiFile) -> KpiCost:
     split = sum(segments(breakdown, shown) for breakdown in breakdowns_of(kpi))
     by_outcome = len(outcomes(kpi.formula, kpi.measure, {}))
     parts = len(kpi.formula.parts) if isinstance(kpi.formula, CompositeOf) else 0
-    series = split * (len(file.windows) * (SERIES_A_SEGMENT + parts) + by_outcome)
+    series = split * (len(file.windows_of(kpi)) * (SERIES_A_SEGMENT + parts) + by_outcome)
     dated = sum(benchmark.date is not None for benchmark in kpi.benchmarks.values())
     series += SERIES_A_KPI + len(kpi.benchmarks) + dated + (kpi.review_by is not None)
     if kpi.alert:

@@ -29,21 +29,22 @@ MOST_BUCKETS = 2_000
 _USUAL_BUCKETS = (1, 10, 60, 300, 3_600, 86_400)
 
 
-def tier_for(window: Duration, tiers: Sequence[Tier]) -> Tier | None:
+def tier_for(window: Duration, tiers: Sequence[Tier], shift_seconds: int = 0) -> Tier | None:
     """The tier of `tiers` (fine to coarse) that `window` is summed over; None if none can serve.
 
     A tier can serve when its buckets fill the window exactly, 4 to 2,000 of them, and when it
-    keeps one bucket more than the window. The finest with at most 400 buckets in the window is
+    keeps one bucket more than the window, and as much longer as the window is shifted into the past
+    (`shift_seconds`). The finest with at most 400 buckets in the window is
     taken, else the coarsest. A tier that this takes from all tiers is also what it takes from the
     stored ones, so readers may ask with `Layout.tiers`.
     """
-    serving = [tier for tier in tiers if _serves(tier, window)]
+    serving = [tier for tier in tiers if _serves(tier, window, shift_seconds)]
     smooth = (tier for tier in serving if window.seconds // tier.seconds <= ENOUGH_BUCKETS)
     return next(smooth, serving[-1] if serving else None)
 
 
-def _serves(tier: Tier, window: Duration) -> bool:
-    kept = tier.retention_seconds >= window.seconds + tier.seconds
+def _serves(tier: Tier, window: Duration, shift_seconds: int) -> bool:
+    kept = tier.retention_seconds >= shift_seconds + window.seconds + tier.seconds
     return kept and _fits(tier.seconds, window)
 
 
@@ -52,13 +53,18 @@ def _fits(bucket_seconds: int, window: Duration) -> bool:
     return rest == 0 and FEWEST_BUCKETS <= buckets <= MOST_BUCKETS
 
 
-def stored_tiers(windows: Iterable[Duration], tiers: Sequence[Tier]) -> tuple[Tier, ...]:
-    """The tiers that some window is summed over, fine to coarse.
+def stored_tiers(
+    windows: Iterable[Duration],
+    tiers: Sequence[Tier],
+    shifted: Iterable[tuple[Duration, int]] = (),
+) -> tuple[Tier, ...]:
+    """The tiers that some window is summed over, fine to coarse; `shifted` have their seconds.
 
     A declared tier that no window needs is not stored, however long its retention: nothing would
     read it. What counts as late follows from the longest retention among the stored ones.
     """
     needed = {tier_for(window, tiers) for window in windows}
+    needed |= {tier_for(window, tiers, shift_seconds) for window, shift_seconds in shifted}
     return tuple(tier for tier in tiers if tier in needed)
 
 

@@ -76,6 +76,12 @@ class Place(NamedTuple):
     breakdown: tuple[str, ...]
 
     @property
+    def span_name(self) -> str:
+        """Its window as counts know it: those of what matures end earlier."""
+        matures = self.kpi.matures
+        return f"{self.window} before {matures.name}" if matures else self.window
+
+    @property
     def group(self) -> Group:
         """The tallies its rows are computed from."""
         return Group.of(cells_of(self.kpi.formula, self.measure), self.breakdown)

@@ -117,16 +117,19 @@ class FileScores:
         ]
         ranking = ranking_groups(self._kpis.layout, wanted)
         groups = [*(place.group for place in places), *ranking]
-        counts = self._counts(window, name, groups, maximal(breakdowns))
-        tallies = partial(counts.tallies, name)
-        shown = shown_values(self._kpis.layout.dimensions, ranking, tallies)
-        return [
-            row
-            for place in places
-            for row in _rows_at(
-                place, tallies(place.group), [shown[n] for n in place.breakdown], self._last_day()
-            )
-        ]
+        shifts = {0, *(place.kpi.matures_seconds for place in places)}
+        counted = {
+            shift: self._counts(window, name, groups, maximal(breakdowns), shift)
+            for shift in shifts
+        }
+        dimensions = self._kpis.layout.dimensions
+        shown = shown_values(dimensions, ranking, partial(counted[0].tallies, name))
+        rows: list[Row] = []
+        for place in places:
+            tallies = counted[place.kpi.matures_seconds].tallies(name, place.group)
+            named = [shown[dimension] for dimension in place.breakdown]
+            rows.extend(_rows_at(place, tallies, named, self._last_day()))
+        return rows
 
     def _last_day(self) -> dt.date | None:
         """The day of the last answer, for which targets are shown; None without answers."""
@@ -139,12 +142,13 @@ class FileScores:
         name: str,
         groups: Sequence[Group],
         stored: tuple[tuple[str, ...], ...],
+        shift_seconds: int,
     ) -> Counts:
         """The answers of the window, counted as a worker would that stores these breakdowns."""
         layout = msgspec.structs.replace(self._kpis.layout, breakdowns=stored)
         fields = CellFields(layout)
         cells: Counter[bytes] = Counter()
-        for kept in self._inside(window):
+        for kept in self._inside(window, shift_seconds):
             for field, amount in fields.increments((kept.segment, kept.answers, kept.sentiment)):
                 cells[field] += amount
         counts = Counts(layout, {name: _SPAN}, groups)
@@ -153,14 +157,16 @@ class FileScores:
         counts.settle()
         return counts
 
-    def _inside(self, window: Duration | None) -> Iterator[_Kept]:
+    def _inside(self, window: Duration | None, shift_seconds: int) -> Iterator[_Kept]:
+        """The answers of a window that ends with the last one, or so long before it."""
         answers = [kept for kept in self._kept.values() if not kept.order[1]]
-        if window is None or not answers:
-            yield from answers
+        last = max((kept.occurred for kept in answers), default=0)
+        if window is None:
+            yield from (kept for kept in answers if kept.occurred <= last - shift_seconds)
             return
-        tier = tier_for(window, self._kpis.tiers)
-        span = Span(window.seconds, tier.seconds if tier else 1)
-        stop = span.last_end(max(kept.occurred for kept in answers))
+        tier = tier_for(window, self._kpis.tiers, shift_seconds)
+        span = Span(window.seconds, tier.seconds if tier else 1, shift_seconds)
+        stop = span.last_end(last)
         yield from (kept for kept in answers if stop - span.seconds <= kept.occurred < stop)
 
 

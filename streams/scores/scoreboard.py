@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.counts.counts import Counts
 from streams.counts.windows import Span
+from streams.durations import Duration
 from streams.events.admission import OTHER
 from streams.kpis.stored import tier_for
 from streams.scores.alert_history import AlertHistory
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator, Mapping
 
-    from streams.counts.projection import Segment
+    from streams.counts.projection import Group, Segment
     from streams.counts.reader import Report
-    from streams.durations import Duration
     from streams.kpis.file import KpiFile
     from streams.kpis.kpi import Kpi
     from streams.ledger.layout import Layout
@@ -42,16 +42,27 @@ class Scoreboard:
         self._kpis = kpis
         places = list(_places(kpis))
         spans = {window.name: span_of(window, kpis.layout) for window in kpis.windows}
+        only: dict[str, set[Group]] = {}
+        for place in places:
+            if place.kpi.matures_seconds:
+                window = Duration.parse(place.window)
+                shift = place.kpi.matures_seconds
+                spans[place.span_name] = span_of(window, kpis.layout, shift)
+                only.setdefault(place.span_name, set()).add(place.group)
         self._ranking = ranking_groups(kpis.layout, [place.breakdown for place in places])
         groups = [*(place.group for place in places), *self._ranking]
-        self.counts = Counts(kpis.layout, spans, groups)
+        self.counts = Counts(kpis.layout, spans, groups, only)
+        self._spans = spans
         self._longest = max(kpis.windows, key=lambda window: window.seconds).name
-        self._sections = [_Section(p, self._history(p, spans[p.window])) for p in places]
+        self._sections = [_Section(p, self._history(p, spans[p.span_name])) for p in places]
 
     def rows(self, report: Report) -> list[Row]:
         """All rows as of `report`: by KPI and window in the file's order, then by segment."""
         token = self._kpis.layout.token
-        reasons = {w.name: stale_reason(report, token, w.seconds) for w in self._kpis.windows}
+        reasons = {
+            name: stale_reason(report, token, span.seconds + span.shift_seconds)
+            for name, span in self._spans.items()
+        }
         shown = shown_values(
             self._kpis.layout.dimensions,
             self._ranking,
@@ -62,9 +73,9 @@ class Scoreboard:
         rows: list[Row] = []
         for section in self._sections:
             place = section.place
-            seen = self.counts.tallies(place.window, place.group)
+            seen = self.counts.tallies(place.span_name, place.group)
             tallies = summed_rest(seen, tuple([shown[name] for name in place.breakdown]))
-            rows.extend(section.rows(tallies, reasons[place.window], moment))
+            rows.extend(section.rows(tallies, reasons[place.span_name], moment))
         return rows
 
     def _history(self, place: Place, span: Span) -> AlertHistory | None:
@@ -73,7 +84,7 @@ class Scoreboard:
         if rule is None:
             return None
         tiers = {tier.seconds: tier.retention_seconds for tier in self._kpis.layout.tiers}
-        kept = tiers[span.tier_seconds]
+        kept = tiers[span.tier_seconds] - span.shift_seconds
         history = AlertHistory(_judge(rule), place.group, span, kept, self.counts.projection)
         self.counts.listen(span.tier_seconds, history)
         return history
@@ -149,17 +160,17 @@ def breakdowns_of(kpi: Kpi) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(((), *kpi.breakdowns, *alerting)))
 
 
-def span_of(window: Duration, layout: Layout) -> Span:
+def span_of(window: Duration, layout: Layout, shift_seconds: int = 0) -> Span:
     """The buckets that a declared window sums."""
-    tier = tier_for(window, layout.tiers)
+    tier = tier_for(window, layout.tiers, shift_seconds)
     if tier is None:
         raise ValueError(f"no stored tier can serve the window {window.name}")
-    return Span(window.seconds, tier.seconds)
+    return Span(window.seconds, tier.seconds, shift_seconds)
 
 
 def _places(kpis: KpiFile) -> Iterator[Place]:
     for kpi in kpis.kpis.values():
-        for window in kpis.windows:
+        for window in kpis.windows_of(kpi):
             for breakdown in breakdowns_of(kpi):
                 yield Place(kpi, kpi.measure, window.name, breakdown)
 

@@ -229,3 +229,18 @@ def test_the_shipped_file() -> None:
     assert Sentiment(statistic="net") == file.kpis["sentiment"].formula
     assert [m.name for m in file.layout.measures] == ["ces", "csat", "nps", "sentiment", "sla_met"]
     assert [d.name for d in file.layout.dimensions] == ["product", "channel", "region"]
+
+
+def test_windows_that_can_not_wait_are_not_shown() -> None:
+    """An hour, thirty days ago, has no buckets of 15 minutes or less any more."""
+    kpis = parse_kpis(kpi_text(kpi="matures: 30d"))
+    names = [window.name for window in kpis.windows_of(kpis.kpis["csat"])]
+    assert ["24h", "7d", "30d"] == names
+
+
+def test_what_matures_keeps_the_tier_that_its_windows_need() -> None:
+    """Beside those of the windows that end now."""
+    text = kpi_text(kpi="matures: 3d", top="windows: [24h]\nretention: {5m: 2d, 1h: 9d}")
+    assert [300, 3_600] == [tier.seconds for tier in parse_kpis(text).layout.tiers]
+    plain = text.replace("matures: 3d", "")
+    assert [300] == [tier.seconds for tier in parse_kpis(plain).layout.tiers]

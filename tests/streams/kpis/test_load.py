@@ -22,7 +22,7 @@ TOP_KEYS = (
 )
 KPI_KEYS = (
     "title, formula, direction, target, owner, floor, bands, benchmarks, review_by, min_answers, "
-    "design_effect, breakdowns, alert, about"
+    "design_effect, matures, breakdowns, alert, about"
 )
 SCORE_OR_SOURCE = (
     "write a number, or where it is from, as in {score: 78, date: 2026-06-30, source: …}"
@@ -767,3 +767,45 @@ def test_an_amount(amount: str, expected: list[str]) -> None:
     """It has a unit, its decimals, and a greatest value that no counter overflows with."""
     text = kpi_text().replace("measures:", f"measures:\n  value: {amount}")
     assert [f"measures.value.{error}" for error in expected] == refusals(text)
+
+
+NOTHING_FITS = (
+    "no window fits before the last 62d of what retention keeps; keep longer buckets for longer, "
+    "or add a longer window"
+)
+FORGOTTEN = (
+    "ids are forgotten after 29d, before an outcome of 30d comes; write a longer dedupe.horizon"
+)
+
+
+@pytest.mark.parametrize(
+    ("kpi", "top", "expected"),
+    [
+        ("matures: 30d", "", []),
+        ("matures: 30d\nfloor: 75\nalert: {window: 7d}", "", []),
+        (
+            "matures: 30d\nfloor: 75\nalert: {window: 1h}",
+            "",
+            ["alert.window: is not kept 30d longer, as matures needs; write one of 24h, 7d, 30d"],
+        ),
+        (
+            "matures: 62d",
+            "",
+            [f"matures: {NOTHING_FITS}"],
+        ),
+        (
+            "matures: 30d",
+            "dedupe: off",
+            ["matures: an outcome is a revision of its event, and dedupe: off refuses revisions"],
+        ),
+        (
+            "matures: 30d",
+            "dedupe: {horizon: 29d}",
+            [f"matures: {FORGOTTEN}"],
+        ),
+    ],
+)
+def test_what_matures(kpi: str, top: str, expected: list[str]) -> None:
+    """Counts and ids must be kept until the outcome, and so long before it as a window is."""
+    errors = [f"kpis.csat.{error}" for error in expected]
+    assert errors == refusals(kpi_text(kpi=kpi, top=top))

@@ -22,7 +22,7 @@ def moved(
     answers: tuple[int | None, ...], sentiment: int | None = None
 ) -> dict[tuple[str, str], int]:
     """What one answer counts by measure and value, in the breakdown by region."""
-    found = CellFields(RICH).increments(("router", "chat", "EU"), answers, sentiment)
+    found = CellFields(RICH).increments((("router", "chat", "EU"), answers, sentiment))
     cells = [(decode_cell(field), amount) for field, amount in found]
     single = [(cell, n) for cell, n in cells if cell.breakdown == ("region",)]
     assert 2 * len(single) == len(cells)

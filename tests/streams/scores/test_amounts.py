@@ -31,7 +31,7 @@ def tally(
     fields = CellFields(layout)
     found: Counter[str] = Counter()
     for answers in people:
-        for field, amount in fields.increments((), answers, None):
+        for field, amount in fields.increments(((), answers, None)):
             cell = decode_cell(field)
             name = f"{cell.measure}{SEPARATOR}" if pairs else ""
             found[f"{name}{cell.value}"] += amount

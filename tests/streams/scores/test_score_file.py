@@ -126,3 +126,36 @@ def test_comments_are_scored_where_a_kpi_wants_them() -> None:
     )
     row = by_segment(found.rows(None, []), "sentiment")["all"]
     assert (2, 100.0) == (row.answers, row.score)
+
+
+COHORTS = """
+measures: {csat: {kind: rating, scale: [1, 5]}, renewed: {kind: flag}}
+dimensions: {product: {max: 2}}
+kpis:
+  retention:
+    title: Retention
+    formula: {share: {measure: renewed}}
+    target: 80
+    matures: 30d
+    owner: sales
+  csat: {title: C, formula: {mean: {measure: csat}}, target: 4, owner: support}
+"""
+
+
+def test_answers_too_young_to_judge_are_left_out() -> None:
+    """Only what was due 30 days before the last answer counts in what matures in 30 days."""
+    found = FileScores(parse_kpis(COHORTS))
+    for event_id, day, measures in (
+        ("a", "2021-03-01", {"renewed": True}),
+        ("b", "2021-03-02", {"renewed": False, "csat": 3}),
+        ("c", "2021-03-03", {"renewed": False}),
+        ("d", "2021-04-01", {"csat": 5}),
+    ):
+        found.take(event(event_id, None, occurred_at=f"{day}T12:00:00Z", measures=measures))
+    whole = found.rows(None, [("product",)])
+    total = by_segment(whole, "retention")["all"]
+    assert (2, 50.0) == (total.answers, total.score)
+    assert 2 == by_segment(whole, "retention")["router"].answers
+    assert 2 == by_segment(whole, "csat")["all"].answers
+    last = by_segment(found.rows(Duration.parse("24h"), []), "retention")["all"]
+    assert (1, 100.0) == (last.answers, last.score)  # up to the full hour 30 days before

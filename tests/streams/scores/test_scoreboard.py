@@ -180,6 +180,50 @@ def test_the_target_of_a_row_is_todays() -> None:
     assert 8 == returned(2, 98).target
 
 
+COHORTS = """
+measures: {kept: {kind: flag}}
+windows: [10m, 1h]
+retention: {10s: 30m, 1m: 6h}
+kpis:
+  retention:
+    title: Retention
+    formula: {share: {measure: kept}}
+    target: 80
+    floor: 60
+    matures: 2h
+    alert: {window: 1h}
+    owner: sales
+  now: {title: Now, formula: {share: {measure: kept}}, target: 80, owner: sales}
+"""
+
+
+def cohorts(ages: dict[int, str], **health: object) -> dict[tuple[str, str, str], Row]:
+    """Rows with 40 answers at each age in seconds, all of this value."""
+    kpis = parse_kpis(COHORTS)
+    board = Scoreboard(kpis)
+    for age, value in ages.items():
+        field = encode_cell(Cell((), (), "kept@flag", value))
+        for tier in (10, 60):
+            board.counts.put(0, Bucket(tier, (NOW - age) // tier * tier), {field: b"40"})
+    return rows_of(board, report(kpis, **health))
+
+
+def test_what_matures_is_judged_when_it_is_old_enough() -> None:
+    """Two hours on: the young cohort is in no window of it, the old one is, and may alert."""
+    rows = cohorts({60: "1", 7_199: "1", 7_260: "0", 7_900: "1"})
+    short, long = rows["retention", "10m", "all"], rows["retention", "1h", "all"]
+    assert [(40, 0.0), (80, 50.0)] == [(row.answers, row.score) for row in (short, long)]
+    assert 40 == rows["now", "1h", "all"].answers
+    assert "breach" == cohorts({7_260: "0"})["retention", "1h", "all"].state
+
+
+def test_a_loss_of_history_makes_the_windows_stale_that_reach_before_it() -> None:
+    """Counts complete for 80 minutes hold the hour that ends now, and not the one before two."""
+    rows = cohorts({60: "1"}, complete_from=NOW - 4_800.0)
+    assert "stale" != rows["now", "1h", "all"].state
+    assert "stale" == rows["retention", "10m", "all"].state
+
+
 def test_only_the_alert_window_and_its_segments_have_a_verdict() -> None:
     """The total and the declared segments of the alert's window alert; nothing else does."""
     board = Scoreboard(kpi_file())
