@@ -4,7 +4,8 @@
 
 Everything runs on this machine and shares its cores: broker, Redis and workers. The topic holds
 events in order of time, about 200 bytes each with ids of 20 bytes. A run's rate is taken from
-Redis alone: from the first moment the ledgers have moved to the moment they are at the end.
+Redis alone: from the moment at which all ledgers have moved since the last process joined, to the
+moment when all are at the end. The processor time of workers, Redis and broker is of that span.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.request import urlopen
 
 from confluent_kafka import Producer
 from redis import Redis
@@ -37,16 +39,32 @@ PARTITIONS = 8
 TOPIC = "bench"
 HERE = Path(__file__).resolve().parent
 SPREAD_SECONDS = 600
+FIRST_PORT = 17_000
+
+
+class Usage(NamedTuple):
+    """Processor seconds so far."""
+
+    workers: float
+    redis: float
+    broker: float
+
+    def since(self, earlier: Usage, events: int) -> Usage:
+        """Microseconds an event, for so many events since `earlier`."""
+        return Usage(
+            *((now - then) / events * 1e6 for now, then in zip(self, earlier, strict=True))
+        )
 
 
 class Run(NamedTuple):
-    """What one run showed."""
+    """What one run showed; `usage` is in microseconds an event."""
 
     name: str
     rate: float
     start_seconds: float
     rss_growth: float
     redis_bytes: int
+    usage: Usage
 
 
 def events(number: int, segments: int) -> Iterator[tuple[bytes, bytes]]:
@@ -104,7 +122,15 @@ def rss_bytes(processes: list[ChildProcess]) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def measure(name: str, commands: list[list[str]], env: dict[str, str], number: int) -> Run:
+def processor_seconds(pid: int) -> float:
+    """User and system time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(
+    name: str, commands: list[list[str]], env: dict[str, str], number: int, broker: KafkaBroker
+) -> Run:
     """Time the commands together, in an empty Redis."""
     with RedisServer() as server, tempfile.TemporaryDirectory() as directory:
         redis = Redis.from_url(server.url)
@@ -112,37 +138,68 @@ def measure(name: str, commands: list[list[str]], env: dict[str, str], number: i
         processes = [
             ChildProcess(name, Path(directory) / f"{place}.log") for place in range(len(commands))
         ]
-        started = time.monotonic()
         for place, (process, command) in enumerate(zip(processes, commands, strict=True)):
             process.spawn(
-                command, environment={**environment, "FEEDBACK_WEB_PORT": str(17_000 + place)}
+                command, environment={**environment, "FEEDBACK_WEB_PORT": str(FIRST_PORT + place)}
             )
         try:
-            return _watch(name, redis, processes, started, number)
+            servers = (server.process, broker.process)
+            return _watch(name, redis, processes, servers, number)
         finally:
             for process in processes:
                 process.kill()
 
 
 def _watch(
-    name: str, redis: Redis, processes: list[ChildProcess], started: float, number: int
+    name: str,
+    redis: Redis,
+    processes: list[ChildProcess],
+    servers: tuple[ChildProcess, ChildProcess],
+    number: int,
 ) -> Run:
-    first: tuple[float, int] | None = None
-    early_rss = 0
-    while True:
-        done, now = positions(redis), time.monotonic()
-        if not all(process.alive() for process in processes):
-            raise SystemExit(f"{name} has ended:\n{processes[0].output()[-2000:]}")
-        if done and first is None:
-            first = (now, done)
-        if first and not early_rss and done > number * 0.2:
-            early_rss = rss_bytes(processes)
-        if first and done >= number:
-            rate = (done - first[1]) / (now - first[0])
-            growth = rss_bytes(processes) / early_rss - 1 if early_rss else float("nan")
-            memory = int(redis.info("memory")["used_memory"])
-            return Run(name, rate, first[0] - started, growth, memory)
-        time.sleep(0.01)
+    """Time from the moment when all processes count until the ledgers are at the end."""
+    started = time.monotonic()
+
+    def passed(offsets: int) -> int:
+        while (done := positions(redis)) < offsets:
+            if not all(process.alive() for process in processes):
+                raise SystemExit(f"{name} has ended:\n{processes[0].output()[-2000:]}")
+            time.sleep(0.01)
+        return done
+
+    first = passed(1)
+    start_seconds = time.monotonic() - started
+    if len(processes) > 1:
+        while not all(map(counts, range(len(processes)))):
+            passed(0)
+        first = passed(0)
+    begun, before = time.monotonic(), usage(processes, *servers)
+    passed(number // 5)
+    early_rss = rss_bytes(processes)
+    done = passed(number)
+    return Run(
+        name,
+        (done - first) / (time.monotonic() - begun),
+        start_seconds,
+        rss_bytes(processes) / early_rss - 1,
+        int(redis.info("memory")["used_memory"]),
+        usage(processes, *servers).since(before, done - first),
+    )
+
+
+def counts(place: int) -> bool:
+    """Whether the worker at this place has counted anything."""
+    try:
+        with urlopen(f"http://127.0.0.1:{FIRST_PORT + place}/metrics", timeout=1) as page:
+            return b'feedback_events_total{outcome="applied"}' in page.read()
+    except OSError:
+        return False
+
+
+def usage(workers: list[ChildProcess], redis: ChildProcess, broker: ChildProcess) -> Usage:
+    """Processor time so far."""
+    seconds = processor_seconds
+    return Usage(sum(seconds(w.pid) for w in workers), seconds(redis.pid), seconds(broker.pid))
 
 
 def main() -> None:
@@ -182,15 +239,19 @@ def main() -> None:
             "two-workers": ([worker, worker], env, number),
         }
         wanted = options.only.split(",") if options.only else list(plans)
-        runs = {name: measure(name, *plans[name]) for name in wanted}
+        runs = {name: measure(name, *plans[name], broker) for name in wanted}
     base = runs.get("plain-faust")
-    print("| run | events/s | against plain Faust | start to first, s | RSS growth | Redis MB |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| run | events/s | against plain Faust | start to first, s | RSS growth | Redis MB "
+        "| µs an event: workers | Redis | broker |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for run in runs.values():
         ratio = f"{run.rate / base.rate:.1f}" if base else "-"
         print(
             f"| {run.name} | {run.rate:,.0f} | {ratio} | {run.start_seconds:.1f} | "
-            f"{run.rss_growth:+.1%} | {run.redis_bytes / 1e6:,.0f} |"
+            f"{run.rss_growth:+.1%} | {run.redis_bytes / 1e6:,.0f} | "
+            f"{run.usage.workers:.1f} | {run.usage.redis:.1f} | {run.usage.broker:.1f} |"
         )
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from streams.events.admission import OTHER, UNKNOWN
 from streams.ledger.cells import SEPARATOR
 from streams.ledger.layout import Layout
-from streams.ledger.shapes import REMEMBERED, Shape, Texts
+from streams.ledger.shapes import Shapes
 
 _FIRST_NUMBER: Final = 2
 # Distinct combinations of raw values whose segment is remembered.
@@ -34,7 +34,7 @@ class AdmittedValues:
         self.numbers: dict[str, dict[str, int]] = {}
         self._names: dict[str, list[str]] = {}
         self.segments: dict[tuple[str | None, ...], Segment] = {}
-        self.shapes: dict[Texts, Shape] = {}
+        self.shapes = Shapes()
         for field, number in sorted(stored.items(), key=lambda item: int(item[1])):
             dimension, value = field.decode().split(SEPARATOR)
             self._admit(dimension, value, int(number))
@@ -63,9 +63,7 @@ class AdmittedValues:
         if len(self.segments) + len(draft.segments) > _REMEMBERED:
             self.segments.clear()
         self.segments.update(draft.segments)
-        if len(self.shapes) + len(draft.shapes) > REMEMBERED:
-            self.shapes.clear()
-        self.shapes.update(draft.shapes)
+        self.shapes.accept(draft.shapes)
 
 
 class Draft:
@@ -78,7 +76,7 @@ class Draft:
         self._counts: dict[str, int] = {}
         self.admitted: list[tuple[str, str, int]] = []
         self.segments: dict[tuple[str | None, ...], Segment] = {}
-        self.shapes: dict[Texts, Shape] = {}
+        self.shapes = Shapes()
 
     def segment(self, raw: tuple[str | None, ...]) -> Segment:
         """The segment of an answer that is counted, admitting its values if there is room."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streams.events.admission import FUTURE_SECONDS, Answer
-from streams.events.event import UNREADABLE, Refusal, decode_envelope
+from streams.events.event import UNREADABLE, Envelope, Refusal, decode_envelope
 from streams.events.intake import ROUTE_SAMPLE
 from streams.events.routing import partition_of
 from streams.ledger.contribution import Contribution, decode_contribution, encode_contribution
 from streams.ledger.folded import OUTCOMES, Folded, Outcome, Refused
-from streams.ledger.shapes import Shape, recurs
+from streams.ledger.shapes import Split
 from streams.ledger.spread import spread
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.ledger.folded import PartitionView, Record
     from streams.ledger.keys import Bucket
     from streams.ledger.layout import Layout
-    from streams.ledger.shapes import Texts, What
+    from streams.ledger.shapes import What
     from streams.ledger.spread import Tally
 
 
@@ -51,7 +51,8 @@ class Folding:
         # Certainly neither late nor too old for the finest tier, whatever is rounded how.
         self._young = min(finest.retention_seconds, layout.late_after_seconds) - 1
         self._keeps_ids = layout.horizon_seconds is not None
-        self._shapes = view.values.shapes
+        self._answers = view.values.shapes.answers
+        self._splits = view.values.shapes.splits
 
     def take(self, record: Record, value: bytes, now: float) -> None:
         """Judge a record with this value at `now` (Unix seconds), and count it.
@@ -64,16 +65,17 @@ class Folding:
         try:
             event = decode_envelope(value)
         except UNREADABLE:
-            self._take_the_long_way(record, value, now, None)
+            self._take_the_long_way(record, value, now)
             return
-        texts = (bytes(event.measures), bytes(event.dimensions))
-        shape = self._shapes.get(texts)
+        answers = self._answers.get(bytes(event.measures))
+        split = self._splits.get(bytes(event.dimensions))
         occurred = event.occurred_at.timestamp()
         event_id = event.event_id
         key = event_id.encode()
         # 2.
         if (
-            shape is None
+            answers is None
+            or split is None
             or event.comment
             or event.revision
             or event.withdrawn
@@ -83,21 +85,21 @@ class Folding:
             or key != record.key
             or (record.offset % ROUTE_SAMPLE == 0 and self._is_elsewhere(key))
         ):
-            self._take_the_long_way(record, value, now, texts)
+            self._take_the_long_way(record, value, now, event)
             return
         # 3.
         second = int(occurred)
-        group = (second // self._finest_seconds, shape.what)
+        group = (second // self._finest_seconds, (split.names, answers, None))
         self._finest[group] = self._finest.get(group, 0) + 1
         self.outcomes["applied"] += 1
-        if shape.unknown_dimensions:
-            self.unknown_dimensions += shape.unknown_dimensions
+        if split.unknown_dimensions:
+            self.unknown_dimensions += split.unknown_dimensions
         if self._keeps_ids:
             customer = self.fold.customer_of(event.customer) if event.customer else None
             self.latest[event_id] = encode_contribution(
                 Contribution(
                     0, False, self.layout.version, second, int(now),
-                    shape.numbers, shape.what[1], None, customer,
+                    split.numbers, answers, None, customer,
                 )
             )  # fmt: skip
 
@@ -105,7 +107,7 @@ class Folding:
         return partition_of(key, self.view.partitions) != self.view.partition
 
     def _take_the_long_way(
-        self, record: Record, value: bytes, now: float, texts: Texts | None
+        self, record: Record, value: bytes, now: float, envelope: Envelope | None = None
     ) -> None:
         """Judge and count a record by the rules, one after the other."""
         view = self.view
@@ -115,15 +117,22 @@ class Folding:
             # the tiers that counted.
             outcome = self._count(judged, int(now))
             self.outcomes[outcome] += 1
-            if outcome == "applied" and texts and recurs(texts):
-                segment = self.draft.segment(judged.values)
-                what = (segment.names, judged.answers, None)
-                self.draft.shapes[texts] = Shape(what, segment.numbers, judged.unknown_dimensions)
+            if outcome == "applied" and envelope is not None:
+                self._remember_shape(envelope, judged)
         elif isinstance(judged, Refusal):
             self.refused.append(Refused(record, judged))
             self.outcomes["refused"] += 1
         else:
             self.outcomes["late"] += 1
+
+    def _remember_shape(self, envelope: Envelope, answer: Answer) -> None:
+        segment = self.draft.segment(answer.values)
+        self.draft.shapes.remember(
+            bytes(envelope.measures),
+            bytes(envelope.dimensions),
+            answer.answers,
+            Split(*segment, answer.unknown_dimensions),
+        )
 
     def _count(self, answer: Answer, now: int) -> Outcome:
         """Count an answer in place of what its id counted before."""

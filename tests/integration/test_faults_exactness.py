@@ -51,11 +51,13 @@ class Mutation(NamedTuple):
 
 
 NO_COMPARE_AND_SET = Mutation(
-    "streams/lua/apply.lua",
+    "streams/ledger/lua/apply.lua",
     "if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] or stored[3] ~= ARGV[3] then",
     "if not stored[1] then",
 )
-NO_CONTRIBUTIONS = Mutation("streams/ledger/fold.py", "event_id in self.known", "False")
+NO_CONTRIBUTIONS = Mutation(
+    "streams/ledger/fold.py", "Folding(self, known, view)", "Folding(self, {}, view)"
+)
 
 
 def revisions(pipeline: Pipeline, code: Path | None) -> None:

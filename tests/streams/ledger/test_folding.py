@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.ledger import admitted
+from streams.ledger import shapes
 from streams.ledger.admitted import AdmittedValues
 from streams.ledger.fold import Fold
 from streams.ledger.folded import PartitionView
 from streams.ledger.folding import Folding
+from streams.ledger.shapes import Shapes
 from tests.feedback_log import (
     CUSTOMER_KEY,
     LAYOUT,
@@ -54,7 +55,7 @@ def experienced(layout: Layout, log: list[Record]) -> AdmittedValues:
 
 def without_shapes(table: AdmittedValues) -> AdmittedValues:
     """Give a table that admits the same and has seen nothing."""
-    table.shapes = {}
+    table.shapes = Shapes()
     return table
 
 
@@ -130,20 +131,21 @@ def test_shapes_of_a_batch_that_is_not_applied_are_forgotten() -> None:
     """They hold numbers of values that were not admitted."""
     table = AdmittedValues(LAYOUT, {})
     folded(LAYOUT, [record(1, R1, **OF_R1)], table)
-    assert {} == table.shapes
+    assert ({}, {}) == (table.shapes.answers, table.shapes.splits)
 
 
 def test_memory_of_long_texts_is_bounded() -> None:
     """Undeclared dimensions of a kilobyte each, all different, leave nothing behind."""
     log = [record(1, R1, dimensions={"session": f"{n:01000}"}) for n in range(20)]
-    kept = [text for texts in experienced(LAYOUT, log).shapes for text in texts]
+    kept = experienced(LAYOUT, log).shapes.splits
     assert sum(sys.getsizeof(text) for text in kept) < 2_000
 
 
 def test_memory_of_shapes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a flood of new texts, answers are counted as ever."""
-    monkeypatch.setattr(admitted, "REMEMBERED", 3)
+    monkeypatch.setattr(shapes, "REMEMBERED", 3)
     log = [record(1, R1, measures={"csat": 1 + n % 5}, dimensions={"x": f"{n}"}) for n in range(9)]
     table = experienced(LAYOUT, log)
-    assert len(table.shapes) <= 3
+    assert len(table.shapes.splits) <= 3
+    assert len(table.shapes.answers) <= 5
     assert folded(LAYOUT, log[:1], table).outcomes["applied"] == 1
