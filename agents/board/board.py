@@ -16,13 +16,15 @@ from streams.scores.scoreboard import Scoreboard
 from streams.scores.states import lag_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from redis import Redis
 
     from streams.counts.reader import Report
     from streams.kpis.file import KpiFile
     from streams.scores.rows import Row
+
+_Key = tuple[str, str, tuple[tuple[str, str], ...]]  # KPI, window and segment
 
 _URGENCY: Final = {"breach": 0, "watch": 1, "ok": 2}
 
@@ -81,10 +83,13 @@ class View(NamedTuple):
         """Segments in breach, then in watch, then the others; the furthest below target first.
 
         Each segment of a KPI is there once, by its worst window. What is idle, stale or has too
-        few answers can't be ranked, and is left out.
+        few answers can't be ranked, and is left out; so is what holds the same answers as a
+        wider segment (one product that is sold through one channel), unless it is in breach.
         """
+        answers = {(row.kpi, row.window, row.segment): row.answers for row in self.rows}
+        rows = [row for row in self.rows if _ranked(row) and _says_more(row, answers)]
         worst: dict[tuple[object, ...], Row] = {}
-        for row in sorted(filter(_ranked, self.rows), key=self._badness):
+        for row in sorted(rows, key=self._badness):
             worst.setdefault((row.kpi, row.segment), row)
         return list(worst.values())
 
@@ -117,6 +122,13 @@ class Board:
 
 def _ranked(row: Row) -> bool:
     return row.breakdown != ALL and row.state in _URGENCY and row.score is not None
+
+
+def _says_more(row: Row, answers: Mapping[_Key, int]) -> bool:
+    """Whether no segment of one dimension less has as many answers, or the row is in breach."""
+    wider = (row.segment[:at] + row.segment[at + 1 :] for at in range(len(row.segment)))
+    same = any(answers.get((row.kpi, row.window, one)) == row.answers for one in wider)
+    return row.state == "breach" or not same
 
 
 def _pipeline(topic: str, report: Report, rows: Iterable[Row]) -> Pipeline:

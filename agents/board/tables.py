@@ -143,7 +143,8 @@ def _stale(pipeline: Pipeline) -> Iterator[Text]:
 
 def _redis(pipeline: Pipeline) -> Text:
     if pipeline.problem:
-        return Text.assemble(("Redis down", STATE_STYLES["breach"]), f": {pipeline.problem}")
+        problem = pipeline.problem.removeprefix("Redis ")
+        return Text.assemble("Redis ", ("down", STATE_STYLES["breach"]), f": {problem}")
     limit = pipeline.memory_limit_bytes
     share = f"of {bytes_words(limit)}" if limit else "(it has no limit)"
     return Text.assemble(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from streams.events.admission import OTHER, UNKNOWN
 from streams.kpis.combined import CompositeOf, RatioOf
 from streams.kpis.formulas import Mean, Sentiment, Share, Sum, TopBox
 from streams.scores.rows import ALL
@@ -51,8 +52,12 @@ def _short(value: float) -> str:
 
 
 def segment_words(row: Row) -> str:
-    """`router · chat`, or `all`."""
-    return " · ".join(value for _, value in row.segment) or ALL
+    """`router · chat`, or `all`; what is no value of its own also names its dimension."""
+    return " · ".join(_value_words(name, value) for name, value in row.segment) or ALL
+
+
+def _value_words(dimension: str, value: str) -> str:
+    return f"{value} {dimension}" if value in {OTHER, UNKNOWN} else value
 
 
 def duration_words(seconds: float | None) -> str:

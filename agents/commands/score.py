@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agents.board.words import interval_words, score_words, segment_words
 from agents.publish.event_file import CsvRows, EventFile, JsonLines
 from agents.settings import load_settings
 from agents.standard_error import StandardError
@@ -161,14 +162,10 @@ def _print(rows: list[Row], kpis: KpiFile) -> None:
         colour = _COLOURS.get(row.state, "dim")
         table.add_row(
             escape(kpis.kpis[row.kpi].title),
-            escape(" · ".join(value for _, value in row.segment) or "all"),
+            escape(segment_words(row)),
             f"{row.answers:,}",
-            _number(row.score),
-            f"{_number(row.lower)} … {_number(row.upper)}" if row.answers else "–",
+            score_words(row, kpis),
+            interval_words(row, kpis),
             f"[{colour}]{row.state}[/]",
         )
     Console().print(table)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

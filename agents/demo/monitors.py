@@ -57,7 +57,7 @@ class Monitors:
             return []
         fired = [f"Alertmanager: firing: {found[key]}" for key in found.keys() - self._firing]
         resolved = [
-            f"Alertmanager: resolved: {self._firing[key].partition(':')[0]}"
+            f"Alertmanager: resolved: {_place(self._firing[key])}"
             for key in self._firing.keys() - found
         ]
         self._firing = found
@@ -115,6 +115,12 @@ def _write_prometheus(folder: Path, kpis: KpiFile, targets: Targets) -> None:
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def _place(named: str) -> str:
+    """What `_named` says without its numbers, which are of the time when it fired."""
+    before, _, after = named.rpartition(": ")
+    return before if "(" in after else named
 
 
 def _named(alert: dict[str, Any]) -> str:

@@ -14,7 +14,13 @@ from agents.board.as_json import view_json
 from agents.board.lines import Want, allot
 from agents.board.screen import BoardScreen
 from agents.board.tables import STATE_STYLES
-from agents.board.words import bytes_words, duration_words, interval_words, score_words
+from agents.board.words import (
+    bytes_words,
+    duration_words,
+    interval_words,
+    score_words,
+    segment_words,
+)
 from streams.scores.states import STATES
 from tests.agents.boards import HEALTHY, KPIS, NOW, raised, row, view
 
@@ -72,6 +78,35 @@ def test_a_segment_is_there_once_by_its_worst_window() -> None:
     """Two windows of one segment are one trouble."""
     rows = [row(window="1h", product="a", score=70.0), row(product="a", score=80.0, state="watch")]
     assert [("24h", "watch")] == [(r.window, r.state) for r in view(rows).worst_segments]
+
+
+def test_a_segment_that_says_nothing_new_is_left_out() -> None:
+    """A segment with all answers of a wider one is shown as that one, unless its alert raised."""
+    router = (("product", "router"),)
+    rows = [
+        row(segment=router, breakdown="product"),
+        row(product="router"),
+        row(product="phone"),
+        row("nps", segment=router, breakdown="product"),
+        row("nps", product="router", answers=1_200),
+        row("nps", breakdown="product", segment=(("product", "all of it"),), answers=5_000),
+        row("nps", answers=5_000),
+    ]
+    found = [(r.kpi, segment_words(r)) for r in view(rows).worst_segments]
+    assert {
+        ("csat", "router"), ("csat", "phone · chat"), ("nps", "router"), ("nps", "router · chat")
+    } == set(found)  # fmt: skip
+    rows[1] = row(product="router", state="breach")
+    worst = view(rows).worst_segments[0]
+    assert ("csat", "router · chat") == (worst.kpi, segment_words(worst))
+
+
+def test_values_that_are_none_name_their_dimension() -> None:
+    """`unknown` alone would not say what is not known; a value of its own needs no name."""
+    segment = (("product", "unknown"), ("channel", "other"))
+    assert "unknown product · other channel" == segment_words(row(segment=segment))
+    assert "router · chat" == segment_words(row(product="router"))
+    assert "all" == segment_words(row())
 
 
 @pytest.mark.parametrize("state", ["idle", "insufficient", "stale"])
@@ -153,9 +188,8 @@ def test_redis_that_is_away_is_said() -> None:
     problem = "Redis can't be read: refused"
     away = HEALTHY._replace(problem=problem, stale={"1h": problem}, oldest_report_seconds=None)
     lines = shown(view([row(state="stale")], away))
-    assert ["feedback.events: no worker has reported yet", "Redis down: " + problem] == [
-        lines[-3], lines[-1]
-    ]  # fmt: skip
+    assert "feedback.events: no worker has reported yet" == lines[-3]
+    assert "Redis down: can't be read: refused" == lines[-1]
 
 
 def test_no_alert_and_no_segment_is_said() -> None:

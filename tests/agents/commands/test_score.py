@@ -112,7 +112,7 @@ def test_table_for_people(kpis: Path) -> None:
     """The default is a table with the KPI's title, the interval and the state in words."""
     result = score(kpis, "-", "--breakdown", "product", text=EVENTS)
     assert 0 == result.exit_code
-    for word in ("Satisfaction", "router", "50.00", "insufficient"):
+    for word in ("Satisfaction", "router", "50.0 %", "9.5 to 90.5", "insufficient"):
         assert word in result.stdout
 
 

@@ -165,12 +165,16 @@ def test_settings_of_another_system_are_forgotten(monkeypatch: pytest.MonkeyPatc
 
 
 def test_alerts_are_told_when_they_fire_and_when_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each once, with its summary; an Alertmanager that does not answer changes nothing."""
+    """Each once, with its summary, and without the old numbers when it ends.
+
+    An Alertmanager that does not answer changes nothing.
+    """
     monitors = Monitors("http://prometheus", "http://alertmanager", 1)
+    low = "Satisfaction, over 1m, service A: 53.7 (95% interval 47.4 to 59.9, n = 242)"
     alert = {
         "fingerprint": "a1",
         "labels": {"alertname": "FeedbackScorePage"},
-        "annotations": {"summary": "low"},
+        "annotations": {"summary": low},
     }
     answers: Iterator[list[Any] | OSError] = iter([[], [alert], OSError(), [alert], []])
 
@@ -184,10 +188,10 @@ def test_alerts_are_told_when_they_fire_and_when_they_end(monkeypatch: pytest.Mo
     monkeypatch.setattr(Monitors, "_active", active)
     assert [
         [],
-        ["Alertmanager: firing: FeedbackScorePage: low"],
+        [f"Alertmanager: firing: FeedbackScorePage: {low}"],
         [],
         [],
-        ["Alertmanager: resolved: FeedbackScorePage"],
+        ["Alertmanager: resolved: FeedbackScorePage: Satisfaction, over 1m, service A"],
     ] == [monitors.changes() for _ in range(5)]
 
 
