@@ -14,8 +14,10 @@ from streams.render.board_panels import (
     OFF_ON,
     Query,
     band,
+    banded,
     dashed,
     listing,
+    named_kpis,
     number,
     states_over_time,
     trend,
@@ -66,10 +68,16 @@ def render_board(catalogue: Catalogue) -> str:
 
 def _variables(catalogue: Catalogue) -> Iterator[Any]:
     yield build.DatasourceVariable("Prometheus").type("prometheus")
+    labels = [(face.kpi, face.label) for face in catalogue.faces]
     yield (
-        _label_variable("kpi", "feedback_kpi_answers", all_value=promql.ANY)
+        build.CustomVariable("kpi")
         .label("KPI")
+        # Grafana reads `text : value`, and a comma ends an option.
+        .values(",".join(f"{_escaped(label)} : {name}" for name, label in labels))
+        .options([dashboard.VariableOption(text=label, value=name) for name, label in labels])
         .multi(multi=True)
+        .include_all(include_all=True)
+        .all_value(promql.ANY)
         .current(dashboard.VariableOption(text=["All"], value=["$__all"]))
     )
     names = [window.name for window in catalogue.windows]
@@ -89,6 +97,10 @@ def _variables(catalogue: Catalogue) -> Iterator[Any]:
         )
 
 
+def _escaped(label: str) -> str:
+    return label.replace(",", "\\,").replace(" : ", ": ")
+
+
 def _label_variable(label: str, metric: str, *, all_value: str) -> build.QueryVariable:
     return (
         build.QueryVariable(label)
@@ -102,10 +114,13 @@ def _label_variable(label: str, metric: str, *, all_value: str) -> build.QueryVa
 
 
 def _scores(queries: promql.Queries) -> Iterator[Any]:
-    yield listing(
+    faces = queries.catalogue.faces
+    bands = [Query("band", queries.band())] if queries.band() else []
+    now = listing(
         "Scores now",
         "Each score with its interval and the number of answers behind it. Insufficient: too "
-        "few answers to judge. Idle: no answers, nothing wrong. Stale: not to be trusted now.",
+        "few answers to judge. Idle: no answers, nothing wrong. Stale: not to be trusted now. "
+        "Band: the KPI file's colours for the score; it pages nobody.",
         [
             Query("score", queries.chosen("score")),
             Query("lower", queries.chosen("score_lower")),
@@ -115,14 +130,17 @@ def _scores(queries: promql.Queries) -> Iterator[Any]:
             Query("floor", queries.fixed("floor")),
             Query("target", queries.fixed("target")),
             Query("info", queries.info()),
+            *bands,
         ],
-        ["info"],
+        ["info", "title"],
         NOT_DECLARED,
     )
+    yield banded(named_kpis(now, faces))
     yield states_over_time(
         "State",
         "What was known at the time. A gap: no exporter answered.",
         Query("{{kpi}}", queries.chosen_state()),
+        {face.kpi: face.title for face in faces},
     )
     lines = [
         Query("lower", queries.chosen("score_lower")),
@@ -138,9 +156,9 @@ def _scores(queries: promql.Queries) -> Iterator[Any]:
 
 
 def _segments(queries: promql.Queries) -> Iterator[Any]:
-    yield listing(
+    worst = listing(
         "Worst segments",
-        f"Up to {promql.WORST} a KPI, ranked by the upper end of the interval, so that a few bad "
+        f"Up to {promql.WORST} a KPI, ranked by the better end of the interval, so that a few bad "
         "answers do not lead the list. Segments with too few answers are left out.",
         [
             Query("score", queries.worst("score")),
@@ -152,16 +170,18 @@ def _segments(queries: promql.Queries) -> Iterator[Any]:
         ["window"],
         "no segment has enough answers",
     )
+    yield named_kpis(worst, queries.catalogue.faces)
 
 
 def _alerts(queries: promql.Queries) -> Iterator[Any]:
-    yield listing(
+    firing = listing(
         "Firing",
         "What fires now. What to do stands in docs/operations.md under the alert's name.",
         [Query("firing", queries.firing())],
         ["firing"],
         "nothing fires",
     )
+    yield named_kpis(firing, queries.catalogue.faces)
 
 
 def _pipeline() -> Iterator[Any]:

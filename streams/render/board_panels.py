@@ -24,6 +24,8 @@ from streams.scores.states import State
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from streams.render.catalogue import Face
+
 DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${Prometheus}")
 
 FULL, HALF, SMALL = 24, 12, 4  # of the 24 columns of Grafana's grid
@@ -39,6 +41,10 @@ STATE_COLOURS: Final[dict[State, str]] = {
 }
 
 OFF_ON: Final = {"0": ("down", "red"), "1": ("up", "green")}
+BANDS: Final = {"0": ("poor", "red"), "1": ("fair", "yellow"), "2": ("good", "green")}
+
+
+_COLOURED: Final = {"type": "color-background", "mode": "basic"}
 
 
 class Query(NamedTuple):
@@ -135,7 +141,7 @@ def listing(
             "state",
             [
                 _property("mappings", [state_mapping()]),
-                _property("custom.cellOptions", {"type": "color-background", "mode": "basic"}),
+                _property("custom.cellOptions", _COLOURED),
             ],
         )
     )
@@ -144,9 +150,23 @@ def listing(
     return panel
 
 
-def states_over_time(title: str, description: str, query: Query) -> statetimeline.Panel:
-    """Bars of states, one line a KPI."""
-    return (
+def banded(panel: table.Panel) -> table.Panel:
+    """Show the column `band` in the words and colours of `BANDS`."""
+    mappings = _property("mappings", [value_map(BANDS)])
+    return panel.override_by_name("band", [mappings, _property("custom.cellOptions", _COLOURED)])
+
+
+def named_kpis(panel: table.Panel, faces: Sequence[Face]) -> table.Panel:
+    """Show the column `kpi` as titles with their units; what is not in the KPI file, as it is."""
+    texts = {face.kpi: (face.label, "text") for face in faces}
+    return panel.override_by_name("kpi", [_property("mappings", [value_map(texts)])])
+
+
+def states_over_time(
+    title: str, description: str, query: Query, names: Mapping[str, str]
+) -> statetimeline.Panel:
+    """Bars of states, one line a KPI; `names` shows series under other names."""
+    panel = (
         statetimeline.Panel()
         .title(title)
         .description(description)
@@ -165,6 +185,9 @@ def states_over_time(title: str, description: str, query: Query) -> statetimelin
         )
         .with_target(_target("A", query).range().legend_format(query.name))
     )
+    for series, name in names.items():
+        panel.override_by_name(series, [_property("displayName", name)])
+    return panel
 
 
 def band(panel: timeseries.Panel, lower: str, upper: str) -> timeseries.Panel:

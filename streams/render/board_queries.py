@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from streams.scores.states import STATES
 
 if TYPE_CHECKING:
-    from streams.render.catalogue import Catalogue
+    from streams.kpis.kpi import Bands
+    from streams.render.catalogue import Catalogue, Face
 
 NOT_SPLIT = "^$"
 ANY = ".+"
@@ -57,10 +58,24 @@ class Queries(NamedTuple):
         """A line of the KPI file, such as its floor, whatever segment is chosen."""
         return f'max by (kpi) (feedback_kpi_{metric}{{kpi=~"$kpi"}})'
 
+    def band(self) -> str:
+        """The band of each chosen KPI's score: 2 good, 1 fair, 0 poor. Empty where none has bands.
+
+        Bands are the KPI file's, so they stand in the query.
+        """
+        return " or ".join(
+            self._band_of(face, face.bands) for face in self.catalogue.faces if face.bands
+        )
+
+    def _band_of(self, face: Face, bands: Bands) -> str:
+        score = f'max by (kpi) (feedback_kpi_score{{kpi="{face.kpi}",{self._chosen}}})'
+        reaches = "<= bool" if face.lower_is_better else ">= bool"
+        return f"({score} {reaches} {bands.good:g}) + ({score} {reaches} {bands.poor:g})"
+
     def worst(self, metric: str) -> str:
         """A metric of the worst segments of each chosen KPI.
 
-        Worst by the upper end of the interval: a few bad answers do not lead the list. Segments
+        Worst by the better end of the interval: a few bad answers do not lead the list. Segments
         with too few answers are left out.
         """
         return f"{self._of_segments(metric)} and {self._worst_segments()}"
@@ -70,16 +85,25 @@ class Queries(NamedTuple):
         state = f"max without (instance, job, state) ({_numbered(self._segments)})"
         return f"{state} and {self._worst_segments()}"
 
-    def _of_segments(self, metric: str) -> str:
-        return f"max without (instance, job) (feedback_kpi_{metric}{{{self._segments}}})"
+    def _of_segments(self, metric: str, *matchers: str) -> str:
+        selector = ",".join([*matchers, self._segments])
+        return f"max without (instance, job) (feedback_kpi_{metric}{{{selector}}})"
 
     def _worst_segments(self) -> str:
         too_few = (
             "max without (instance, job, state) "
             f'(feedback_kpi_state{{state="insufficient",{self._segments}}}) == 1'
         )
-        ranked = f"{self._of_segments('score_upper')} unless {too_few}"
-        return f"bottomk by (kpi) ({WORST}, {ranked})"
+        lower = "|".join(face.kpi for face in self.catalogue.faces if face.lower_is_better)
+        if not lower:
+            return self._extreme("bottomk", "score_upper", too_few)
+        higher_better = self._extreme("bottomk", "score_upper", too_few, f'kpi!~"{lower}"')
+        lower_better = self._extreme("topk", "score_lower", too_few, f'kpi=~"{lower}"')
+        return f"({higher_better} or {lower_better})"
+
+    def _extreme(self, choose: str, bound: str, too_few: str, *matchers: str) -> str:
+        judged = f"{self._of_segments(bound, *matchers)} unless {too_few}"
+        return f"{choose} by (kpi) ({WORST}, {judged})"
 
     def firing(self) -> str:
         """What fires now, without what tells one Prometheus from another."""
@@ -108,7 +132,7 @@ EVENTS = "sum by (outcome) (rate(feedback_events_total[$__rate_interval]))"
 REFUSED = "sum by (reason) (rate(feedback_refused_total[$__rate_interval]))"
 REFUSED_SHARE = (
     'sum(increase(feedback_events_total{outcome="refused"}[10m]))'
-    " / sum(increase(feedback_events_total[10m]))"
+    " / (sum(increase(feedback_events_total[10m])) > 0)"
 )
 # By the time of the scrape: between two scrapes every value ages.
 HEALTH_AGE = f"max(timestamp({HEALTH}) - {HEALTH})"

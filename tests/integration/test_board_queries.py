@@ -24,6 +24,7 @@ from agents.exporter.families import kpi_families, pipeline_families, score_fami
 from agents.exporter.metrics_server import serve
 from streams.counts.reader import PartitionReport, Report
 from streams.kpis.load import load_kpis
+from streams.render.board_queries import Queries
 from streams.render.catalogue import Catalogue
 from streams.render.files import Deployment, render, write
 from streams.render.prometheus import Targets
@@ -223,6 +224,15 @@ def test_states_are_shown_as_their_numbers(prometheus: Prometheus) -> None:
     shown = {series["metric"]["kpi"]: float(series["value"][1]) for series in found}
     breach, ok = STATES.index("breach") + 1.0, STATES.index("ok") + 1.0
     assert {name: breach if name == "csat" else ok for name in KPIS.kpis} == shown
+
+
+def test_the_worst_of_both_directions(prometheus: Prometheus) -> None:
+    """One query ranks KPIs for which higher is better and those for which lower is."""
+    catalogue = Catalogue.of(KPIS)
+    faces = tuple(face._replace(lower_is_better=face.kpi == "ces") for face in catalogue.faces)
+    expr = Queries(catalogue._replace(faces=faces)).worst("score")
+    found = {series["metric"]["kpi"] for series in ask(prometheus, filled(expr, variables()))}
+    assert set(KPIS.kpis) == found
 
 
 def test_the_variables_find_their_values(prometheus: Prometheus) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from streams.kpis.kpi import Bands
 from streams.render.board import render_board
 from streams.render.board_panels import STATE_COLOURS
-from streams.render.board_queries import STATE_NUMBERS
+from streams.render.board_queries import STATE_NUMBERS, Queries
 from streams.render.catalogue import Catalogue
 from streams.scores.states import STATES
-from tests.catalogues import SPLIT, WHOLE_ONLY
+from tests.catalogues import CSAT, NPS, SPLIT, WHOLE_ONLY
 
 
 def board(catalogue: Catalogue = SPLIT) -> dict[str, Any]:
@@ -94,6 +95,56 @@ def test_scores_stand_with_their_interval_answers_and_state() -> None:
     organize = table["transformations"][1]["options"]
     shown = list(organize["renameByName"].values())
     assert ["score", "lower", "upper", "answers", "state"] == shown[:5]
+
+
+def test_kpis_are_shown_by_title_and_unit() -> None:
+    """A name of the KPI file, and a number without its unit, tell a newcomer nothing."""
+    kpi = board()["templating"]["list"][1]
+    assert "Customer satisfaction (%) : csat,Net promoter score (-100 to 100) : nps" == kpi["query"]
+    assert ["csat", "nps"] == [option["value"] for option in kpi["options"]]
+    for title in ("Scores now", "Worst segments", "Firing"):
+        (shown,) = (
+            override["properties"][0]["value"][0]["options"]
+            for panel in panels()
+            if panel["title"] == title
+            for override in panel["fieldConfig"]["overrides"]
+            if override["matcher"]["options"] == "kpi"
+        )
+        texts = {name: result["text"] for name, result in shown.items()}
+        assert {"csat": CSAT.label, "nps": NPS.label} == texts
+
+
+def test_a_comma_does_not_end_a_title() -> None:
+    """Grafana splits options at commas, and texts from values at a colon between spaces."""
+    face = CSAT._replace(title="Calls, chats : all")
+    kpi = board(SPLIT._replace(faces=(face,)))["templating"]["list"][1]
+    assert "Calls\\, chats: all (%) : csat" == kpi["query"]
+
+
+def test_bands_are_the_kpi_files_colours() -> None:
+    """A score from `good` on is 2, one below `poor` 0; where lower is better the other way."""
+    score = 'max by (kpi) (feedback_kpi_score{kpi="csat",kpi=~"$kpi",window="$window"})'
+    whole = WHOLE_ONLY._replace(faces=(CSAT,))
+    assert f"({score} >= bool 85) + ({score} >= bool 75)" == Queries(whole).band()
+    lower = CSAT._replace(lower_is_better=True, bands=Bands(good=3, poor=5))
+    whole = WHOLE_ONLY._replace(faces=(lower, NPS))
+    assert f"({score} <= bool 3) + ({score} <= bool 5)" == Queries(whole).band()
+    assert "" == Queries(WHOLE_ONLY).band()
+
+
+def test_the_worst_are_the_highest_where_lower_is_better() -> None:
+    """The better end of the interval ranks: the upper one, or the lower one from above."""
+    assert "topk" not in Queries(SPLIT).worst("score")
+    mixed = SPLIT._replace(faces=(CSAT, NPS._replace(lower_is_better=True)))
+    worst = Queries(mixed).worst("score")
+    assert (
+        'bottomk by (kpi) (10, max without (instance, job) (feedback_kpi_score_upper{kpi!~"nps"'
+        in worst
+    )
+    assert (
+        'topk by (kpi) (10, max without (instance, job) (feedback_kpi_score_lower{kpi=~"nps"'
+        in worst
+    )
 
 
 def test_the_board_is_not_edited_in_grafana() -> None:
