@@ -27,7 +27,9 @@ USERS = dict(re.findall(r"^user (feedback-\w+) +on >… (.+)$", OPERATIONS.read_
 def allow(client: redis.Redis) -> None:
     """Make the documented users."""
     for name, rules in USERS.items():
-        client.execute_command("ACL", "SETUSER", name, "on", f">{PASSWORD}", *rules.split())
+        client.execute_command(  # type: ignore[no-untyped-call]
+            "ACL", "SETUSER", name, "on", f">{PASSWORD}", *rules.split()
+        )
 
 
 def test_the_documented_users_of_redis(

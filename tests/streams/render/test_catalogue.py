@@ -48,3 +48,34 @@ def test_a_long_line_is_not_broken() -> None:
 def test_a_runbook_is_an_anchor() -> None:
     """Markdown turns a heading into its small letters."""
     assert "docs/operations.md#feedbackredisdown" == runbook("FeedbackRedisDown")
+
+
+KPIS = """
+measures:
+  csat: {kind: rating, scale: [1, 5]}
+  kept: {kind: flag}
+  value: {kind: amount, unit: EUR, decimals: 2, max: 1000}
+kpis:
+  top: {title: T, formula: {top_box: {measure: csat, at_least: 4}}, target: 80, owner: us}
+  net: {title: T, formula: {sentiment: net}, target: 10, owner: us}
+  mean: {title: T, formula: {mean: {measure: csat}}, target: 4, owner: us}
+  scaled: {title: T, formula: {mean: {measure: csat, as_percent: true}}, target: 80, owner: us}
+  kept: {title: T, formula: {share: {measure: kept}}, target: {at_most: 9}, owner: us}
+  sales: {title: T, formula: {sum: {measure: value}}, target: 9, owner: us}
+  basket: {title: T, formula: {mean: {measure: value}}, target: 9, owner: us}
+"""
+
+
+def test_every_kpi_has_its_unit_and_direction() -> None:
+    """Percent, an amount's unit, or the scale; and whether lower is better."""
+    faces = Catalogue.of(parse_kpis(KPIS)).faces
+    assert {
+        "top": "T (%)",
+        "net": "T (-100 to 100)",
+        "mean": "T (1 to 5)",
+        "scaled": "T (0 to 100)",
+        "kept": "T (%)",
+        "sales": "T (EUR)",
+        "basket": "T (EUR)",
+    } == {face.kpi: face.label for face in faces}
+    assert ["kept"] == [face.kpi for face in faces if face.lower_is_better]
