@@ -127,11 +127,12 @@ class RedisOwner:
         verified: bool = False,
         swept: Swept = NOTHING_SWEPT,
         state: State | None = None,
+        call: str = "",
     ) -> Applied | Known | Moved:
         """Apply what was folded; to another `state` where our own shall not hear of it."""
         told = state or self.state
         return self.connection.run(
-            self.ledger.apply(told, folded, end, verified=verified, swept=swept)
+            self.ledger.apply(told, folded, end, verified=verified, swept=swept, call=call)
         )
 
     def count(

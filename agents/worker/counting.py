@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from itertools import count as count_from
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -258,10 +259,14 @@ class Counting:
     async def _apply(
         self, state: State, folded: Folded, end: int, swept: Swept, *, verified: bool
     ) -> Applied | Known | Moved:
-        """Call the script until Redis answers; if a lost call had worked, the position tells."""
+        """Call the script until Redis answers; had a call worked whose reply was lost, it says so.
+
+        So the events of that batch are in this worker's own counters too.
+        """
         started = time.perf_counter()
+        call = secrets.token_hex(8)
         result = await self._insist(
-            lambda: self.ledger.apply(state, folded, end, verified=verified, swept=swept)
+            lambda: self.ledger.apply(state, folded, end, verified=verified, swept=swept, call=call)
         )
         self.metrics.redis_seconds.observe(time.perf_counter() - started)
         return result

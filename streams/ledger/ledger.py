@@ -107,6 +107,7 @@ class Ledger:
         self._restart = redis.register_script(_script("restart"))
         self._heartbeat = redis.register_script(_script("heartbeat"))
         self._shard_keys: dict[int, list[str]] = {}
+        self._new_epochs: dict[int, str] = {}
 
     def keys(self, partition: int) -> PartitionKeys:
         """The keys of one partition."""
@@ -121,8 +122,11 @@ class Ledger:
         keys = self.keys(partition)
         layout = self._layout
         complete_from = "0" if log_start == 0 else "unknown"
-        args = (_token(), layout.version, layout.token, msgspec.json.encode(layout), log_start)
+        # Kept until a reply is heard: by its epoch the ledger tells a creation told in vain.
+        epoch = self._new_epochs.setdefault(partition, _token())
+        args = (epoch, layout.version, layout.token, msgspec.json.encode(layout), log_start)
         reply = await self._open(keys=[keys.ledger, keys.values], args=[*args, complete_from])
+        del self._new_epochs[partition]
         if reply[0] == b"mismatch":
             raise mismatch(layout, reply[1].decode())
         fields = dict(zip(reply[1][::2], reply[1][1::2], strict=True))
@@ -144,11 +148,13 @@ class Ledger:
         *,
         verified: bool,
         swept: Swept = NOTHING_SWEPT,
+        call: str = "",
     ) -> Applied | Known | Moved:
         """Count a batch that was folded from `state`, if the ledger still is in that state.
 
         `verified` says that the entries of all the batch's ids were given to the fold. On success
-        `state` is moved on; otherwise nothing has changed anywhere.
+        `state` is moved on; otherwise nothing has changed anywhere. A call that is repeated because
+        no reply came, with the same token as `call`, is applied once and told so each time.
         """
         keys = self.keys(state.partition)
         shard_keys = self._shard_keys.get(state.partition)
@@ -167,6 +173,7 @@ class Ledger:
                 int(verified),
                 recorded,
                 _pack(state, folded, swept),
+                call or _token(),
             ],
         )
         match reply:

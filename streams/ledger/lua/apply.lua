@@ -6,13 +6,15 @@
 --       5 '1' where the ids' entries were already read at this position, else '0'
 --       6 time of the batch's last record, or ''
 --       7 msgpack: {entries, cells, values, outcomes, swept}
+--       8 this call's own token: sent again after a lost reply, it is known by it
 --
 -- A script does not roll back, so every check stands before the first write, and the position
 -- moves last. Never more than 4,000 values are unpacked: Lua's stack ends at about 8,000.
 local CHUNK = 4000
 
 -- 1. Compare. Another owner, a restored Redis or a newer KPI file: say what is stored.
-local stored = redis.call('HMGET', KEYS[1], 'position', 'epoch', 'layout', 'complete_from')
+local stored = redis.call('HMGET', KEYS[1], 'position', 'epoch', 'layout', 'complete_from', 'call')
+if stored[5] == ARGV[8] and stored[1] == ARGV[4] and stored[2] == ARGV[2] then return {'applied'} end
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] or stored[3] ~= ARGV[3] then
   return {'moved', stored[1] or '', stored[2] or '', stored[3] or ''}
 end
@@ -68,5 +70,5 @@ if ARGV[6] ~= '' then
 end
 
 -- 5. Move the position.
-redis.call('HSET', KEYS[1], 'position', ARGV[4])
+redis.call('HSET', KEYS[1], 'position', ARGV[4], 'call', ARGV[8])
 return {'applied'}

@@ -2,8 +2,9 @@
 -- `layout_from:<version>` is the offset from which a layout is counted by; an audit needs it.
 --
 -- KEYS: 1 ledger, 2 values
--- ARGV: 1 a new epoch, 2 version, 3 layout token (version:hash), 4 layout as JSON,
---       5 the log's first offset, 6 complete_from for a new ledger
+-- ARGV: 1 a new epoch, the same until a reply has been heard; 2 version,
+--       3 layout token (version:hash), 4 layout as JSON, 5 the log's first offset,
+--       6 complete_from for a new ledger
 local position = redis.call('HGET', KEYS[1], 'position')
 if not position then
   redis.call('DEL', KEYS[1], KEYS[2])
@@ -18,5 +19,7 @@ else
       'layout_from:' .. ARGV[2], position)
   end
 end
-return {position and 'open' or 'created', redis.call('HGETALL', KEYS[1]),
+-- Whoever's epoch it is has created it, and must hear so also where the first reply was lost.
+local created = not position or redis.call('HGET', KEYS[1], 'epoch') == ARGV[1]
+return {created and 'created' or 'open', redis.call('HGETALL', KEYS[1]),
   redis.call('HGETALL', KEYS[2])}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,7 @@ from hypothesis.stateful import (
 )
 from redis.crc import key_slot
 from redis.exceptions import OutOfMemoryError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams.audit.comparison import Difference, Scope, differences
 from streams.audit.plain_model import PlainModel
@@ -99,6 +101,32 @@ def test_opening_again_changes_nothing(connection: Connection) -> None:
     assert (first.state.position, first.state.epoch, False) == (
         second.position, second.epoch, second.created,
     )  # fmt: skip
+
+
+class _Deaf:
+    """A script whose first reply is lost, once Redis has run it."""
+
+    def __init__(self, script: Any, times: int) -> None:
+        self._script = script
+        self._times = times
+
+    async def __call__(self, **arguments: Any) -> Any:
+        reply = await self._script(**arguments)
+        if self._times:
+            self._times -= 1
+            raise RedisTimeoutError("no reply")
+        return reply
+
+
+def test_a_creation_is_told_also_when_its_reply_was_lost(connection: Connection) -> None:
+    """Whoever created a ledger must hear so, or a loss of history is not reported; once."""
+    ledger = Ledger(connection.client, TOPIC, LAYOUT)
+    ledger._open = cast("Any", _Deaf(ledger._open, 2))
+    for _ in range(2):
+        with pytest.raises(RedisTimeoutError):
+            connection.run(ledger.open(0, 7))
+    assert connection.run(ledger.open(0, 7)).created
+    assert not connection.run(ledger.open(0, 7)).created
 
 
 def test_each_empty_start_has_its_own_epoch(connection: Connection) -> None:
@@ -199,6 +227,36 @@ def test_a_call_repeated_after_a_lost_reply_counts_nothing(connection: Connectio
     owner.open()
     assert Applied() == owner.count(LOG)
     assert [] == found_differences(connection, LOG)
+
+
+def test_a_call_sent_again_learns_that_it_was_applied(connection: Connection) -> None:
+    """By its token: what it changed stays as it is, and its caller knows what it has counted."""
+    owner = RedisOwner(connection)
+    folded = owner.folded(LOG)
+    unheard = copy.deepcopy(owner.state)
+    assert Applied() == owner.apply(folded, 20, state=unheard, call="one")
+    before = connection.everything()
+    assert Applied() == owner.apply(folded, 20, call="one")
+    assert before == connection.everything()
+    assert 20 == owner.state.position
+    assert [] == found_differences(connection, LOG)
+
+
+def test_a_call_sent_again_after_redis_went_on_or_back_is_told(connection: Connection) -> None:
+    """Its token is worth nothing once others have counted, or a new epoch has begun."""
+    owner, other = RedisOwner(connection), RedisOwner(connection)
+    unheard = copy.deepcopy(owner.state)
+    folded = owner.folded(LOG[:2])
+    owner.apply(folded, 2, call="one")
+    owner.count(LOG[2:3])
+    assert isinstance(other.apply(folded, 2, state=unheard, call="one"), Moved)
+    third = RedisOwner(connection)
+    folded = owner.folded(LOG[3:])
+    unheard = copy.deepcopy(owner.state)
+    owner.apply(folded, 20, call="two")
+    third.open()
+    connection.run(third.ledger.restart(third.state, 20))
+    assert isinstance(other.apply(folded, 20, state=unheard, call="two"), Moved)
 
 
 @pytest.mark.parametrize("field", ["position", "epoch"])
