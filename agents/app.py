@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,9 @@ TOPIC_SECONDS: Final = 15.0
 # A partition that is added must be noticed before many revisions went to the wrong one.
 _METADATA_MILLISECONDS: Final = 30_000
 _REDIS_SECONDS: Final = 5.0
+# Fetching has a thread of its own, that waits for the interpreter's lock while batches are folded.
+# Python's default of 5 ms an exchange costs up to a fifth of a worker's throughput.
+_SWITCH_SECONDS: Final = 0.001
 
 
 class App(faust.App):
@@ -116,6 +120,7 @@ def redis_client(settings: Settings) -> Redis:
 
 def create_app(settings: Settings, layout: Layout, facts: TopicFacts) -> App:
     """The worker's app for an events topic that exists. Connects to nothing yet."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     app = App(settings.group, **faust_settings(settings))
     app.stop_within_seconds = settings.stop_within_seconds
     registry = CollectorRegistry()
