@@ -9,7 +9,7 @@ by 52 at 50,000. So the rate is averaged over both.
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -112,7 +112,9 @@ def answers_to_raise(
         for hours in day.hours:
             part = day.days * hours.buckets / buckets
             steps = _steps(hours, next(lines))
-            chances += part * transitions(steps, _lowered(hours, [drop]), limit, cells)[0]
+            chances += (
+                part * transitions(steps, _lowered(hours.reference, (drop,)), limit, cells)[0]
+            )
     per_bucket = sum(d.days * h.buckets * h.answers for d in week for h in d.hours) / buckets
     return float(expected_steps(chances)[0]) * per_bucket
 
@@ -123,7 +125,7 @@ class _Spread(NamedTuple):
     `levels` are the shares of the possible levels, each with the daily chances of the shifts.
     """
 
-    shifts: Floats
+    shifts: tuple[float, ...]
     levels: tuple[tuple[float, Floats], ...]
 
 
@@ -131,9 +133,9 @@ class _Spread(NamedTuple):
 def _spread(wobble: Wobble) -> _Spread:
     both = math.hypot(wobble.daily, wobble.level)
     if not both:
-        return _Spread(np.zeros(1), ((1.0, np.ones(1)),))
+        return _Spread((0.0,), ((1.0, np.ones(1)),))
     places = np.linspace(_LOWEST, _HIGHEST, _SHIFTS)
-    shifts = -places * both
+    shifts = tuple((-places * both).tolist())
     everyday = _bell(places)
     if wobble.level < _APART * both:
         return _Spread(shifts, ((1.0, everyday),))
@@ -150,13 +152,15 @@ def _bell(deviations: Floats) -> Floats:
     return np.asarray(density / density.sum())
 
 
-def _whole_day(day: Day, lines: Iterator[Line], limit: float, shifts: Floats, cells: int) -> Floats:
+def _whole_day(
+    day: Day, lines: Iterator[Line], limit: float, shifts: tuple[float, ...], cells: int
+) -> Floats:
     """The chances over one day at each shift of the score: [shift, from, to]."""
     whole = np.broadcast_to(np.eye(cells), (len(shifts), cells, cells))
     for hours in day.hours:
         steps = _steps(hours, next(lines))
         if steps.answers > 0:
-            chances = transitions(steps, _lowered(hours, shifts), limit, cells)
+            chances = transitions(steps, _lowered(hours.reference, shifts), limit, cells)
             whole = whole @ np.linalg.matrix_power(chances, hours.buckets)
     return whole
 
@@ -183,9 +187,9 @@ def _steps(hours: Hours, line: Line) -> Steps:
     return Steps.of(hours.answers, line, hours.reference.x)
 
 
-def _lowered(hours: Hours, shifts: Floats | list[float]) -> Floats:
+@lru_cache(maxsize=256)
+def _lowered(reference: Reference, shifts: tuple[float, ...]) -> Floats:
     """How answers fall out where the score lies so much lower, held inside their reach."""
-    x = hours.reference.x
-    margin = _MARGIN * (max(x) - min(x))
-    scores = hours.reference.score - np.asarray(shifts, float)
-    return tilted(hours.reference, np.clip(scores, min(x) + margin, max(x) - margin))
+    margin = _MARGIN * (max(reference.x) - min(reference.x))
+    low, high = min(reference.x) + margin, max(reference.x) - margin
+    return tilted(reference, np.clip(reference.score - np.array(shifts), low, high))

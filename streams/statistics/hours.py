@@ -36,6 +36,11 @@ def kind_of(moment: dt.datetime) -> int:
     return 2 * weekend + by_day
 
 
+def is_weekend(day: int) -> bool:
+    """Whether a day, as `date.toordinal` counts them, is a Saturday or Sunday."""
+    return dt.date.fromordinal(day).weekday() >= _SATURDAY
+
+
 class Calendar:
     """Days and hours of a time zone."""
 

@@ -120,6 +120,12 @@ class Trajectory:
             self._replay(len(self._sums), stop, first)
         return self._state(stop - 1) if stop > first else START
 
+    def raised_before(self, time: int) -> bool:
+        """Whether it stood raised when the bucket at `time` began; only after `state`."""
+        place = bisect_left(self._answers.starts, time) - 1
+        first = bisect_left(self._answers.starts, self._first)
+        return first <= place < len(self._sums) and bool(self._raised[place])
+
     def _follow(self, timetable: Timetable) -> None:
         """Forget the states that another timetable may change."""
         changes_at = timetable.differs_from(self._timetable)
