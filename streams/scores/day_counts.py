@@ -27,9 +27,13 @@ class DayCounts:
         self._excluded = excluded
         self._counts: dict[Moment, list[int]] = {}
 
-    def moved(self, start: int, counts: Mapping[int, int]) -> None:
-        """The bucket at `start` (Unix seconds) changed by `counts`, by column."""
+    def moved(self, start: int, counts: Mapping[int, int]) -> bool:
+        """The bucket at `start` (Unix seconds) changed by `counts`, by column.
+
+        Gives whether it is the first answer of its day, or was the last.
+        """
         moment = self._calendar.at(start)
+        held = self.any(moment.day, moment.day + 1)
         known = self._counts.get(moment)
         if known is None:
             known = self._counts[moment] = [0] * self._width
@@ -37,6 +41,15 @@ class DayCounts:
             known[column] += count
         if not any(known):
             del self._counts[moment]
+        return held != self.any(moment.day, moment.day + 1)
+
+    def any(self, first: int, end: int) -> bool:
+        """Whether any day from `first` up to before `end` holds an answer."""
+        return any(
+            Moment(day, kind) in self._counts
+            for day in reversed(range(first, end))
+            for kind in range(len(KINDS))
+        )
 
     def between(self, first: int, end: int) -> Past:
         """The days from `first` up to before `end`, from the first that holds an answer on."""

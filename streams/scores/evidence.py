@@ -9,45 +9,33 @@ assumes: within a bucket, S may come to the limit and leave it again.
 
 from __future__ import annotations
 
-import math
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from streams.events.admission import OTHER
 from streams.scores.day_counts import DayCounts
-from streams.scores.judge import Judge
-from streams.scores.planning import RULES, planned, replayed
-from streams.scores.weighing import added_up
-from streams.statistics.baseline import BASELINE_DAYS
-from streams.statistics.trajectory import Answers, Window
+from streams.scores.segment_evidence import SegmentEvidence
+from streams.statistics.baseline import BASELINE_DAYS, Spread, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from streams.counts.projection import Group, Projection, Segment, Target
     from streams.ledger.layout import Tier
     from streams.scores.judge import Verdict
-    from streams.scores.planning import DayPlan, Past, Replayed, Rule, Terms
+    from streams.scores.planning import Terms
+    from streams.scores.segment_evidence import Planner
     from streams.statistics.hours import Calendar
 
 
-class Planner(Protocol):
-    """Makes plans, now or in the background: gives None until one is made."""
+class Clockwork(NamedTuple):
+    """What all KPIs of a file have in common: days, and who makes plans.
 
-    def __call__(self, key: tuple[object, ...], make: Callable[[], DayPlan]) -> DayPlan | None:
-        """What `make` gives; `key` says what it is made of."""
+    `excluded` are days (`date.toordinal`) that are in no baseline.
+    """
 
-
-def plan_now(key: tuple[object, ...], make: Callable[[], DayPlan]) -> DayPlan:  # noqa: ARG001
-    """Make the plan at once: for commands, and for tests."""
-    return make()
-
-
-class Moment(NamedTuple):
-    """When verdicts are asked for. `end` (Unix seconds): up to where answers are counted."""
-
-    end: float
-    segments: int
+    calendar: Calendar
+    planner: Planner
+    excluded: Container[int] = ()
 
 
 class KpiEvidence:
@@ -59,17 +47,18 @@ class KpiEvidence:
         terms: Terms,
         groups: Sequence[Group],
         tiers: Sequence[Tier],
-        calendar: Calendar,
-        planner: Planner,
-        excluded: Container[int] = (),
+        clockwork: Clockwork,
     ) -> None:
         self.terms = terms
         self.tiers = tiers
-        self.calendar = calendar
-        self.planner = planner
-        self.excluded = excluded
-        self.name = name
+        self.calendar = clockwork.calendar
+        self.planner = clockwork.planner
+        self.changes = 0
+        self._name = name
+        self._excluded = clockwork.excluded
         self._segments: dict[Group, dict[Segment, SegmentEvidence]] = {g: {} for g in groups}
+        self._sharing: dict[int, int] = {}
+        self._alike: dict[tuple[Group, int], Spread] = {}
 
     def listeners(self, projection: Projection) -> Iterator[tuple[int, Listener]]:
         """What must be told of every change of the buckets of a tier, by the tier's seconds."""
@@ -80,14 +69,27 @@ class KpiEvidence:
     def verdicts(self, group: Group, segment: Segment, end: float) -> list[Verdict]:
         """By rule, for a window that ends at `end`; none for the rest, nor while plans are made."""
         known = self._segments[group].get(segment)
-        if known is None:
-            return []
-        return known.verdicts(Moment(end, self.alerting))
+        return [] if known is None else known.verdicts(end)
 
-    @property
-    def alerting(self) -> int:
-        """How many segments share the budget."""
-        return max(1, sum(len(segments) for segments in self._segments.values()))
+    def sharing(self, day: int) -> int:
+        """How many segments share the budget on a day: those with answers in 28 days up to it."""
+        found = self._sharing.get(day)
+        if found is None:
+            first = day + 1 - BASELINE_DAYS
+            seen = [s.days.any(first, day + 1) for g in self._segments.values() for s in g.values()]
+            found = self._sharing[day] = max(1, sum(seen))
+        return found
+
+    def alike(self, group: Group, day: int) -> Spread:
+        """The spread between the days before `day`, of all segments of a breakdown together."""
+        found = self._alike.get((group, day))
+        if found is None:
+            found = Spread()
+            for segment in self._segments[group].values():
+                counts = segment.past(day).counts / self.terms.design_effect
+                found = found.plus(spread(counts, self.terms.weighing))
+            self._alike[group, day] = found
+        return found
 
     def moved(
         self, group: Group, segment: Segment, tier_seconds: int, start: int, counts: dict[int, int]
@@ -96,9 +98,13 @@ class KpiEvidence:
         segments = self._segments[group]
         known = segments.get(segment)
         if known is None:
-            key = (self.name, group, segment)
-            known = segments[segment] = SegmentEvidence(self, key)
-        known.moved(tier_seconds, start, counts)
+            days = DayCounts(self.calendar, self.terms.weighing.width, self._excluded)
+            place = (self._name, group, segment)
+            known = segments[segment] = SegmentEvidence(self, place, days)
+        if known.moved(tier_seconds, start, counts):
+            self.changes += 1
+            self._sharing.clear()
+            self._alike.clear()
         if known.empty:
             del segments[segment]
 
@@ -128,80 +134,3 @@ class Listener:
                 counts[column] = counts.get(column, 0) + increment
         for segment, counts in changes.items():
             self._evidence.moved(self._group, segment, self._tier_seconds, start, counts)
-
-
-class SegmentEvidence:
-    """One segment: its answers by bucket and by day, and the plans of its days."""
-
-    def __init__(self, kpi: KpiEvidence, key: tuple[object, ...]) -> None:
-        self._kpi = kpi
-        self._key = key
-        self._answers = {tier.seconds: Answers(tier.seconds, len(RULES)) for tier in kpi.tiers}
-        self._days = DayCounts(kpi.calendar, kpi.terms.weighing.width, kpi.excluded)
-        self._coarsest = kpi.tiers[-1].seconds
-        self._asked: tuple[int, int] | None = None
-        self._plans: dict[int, DayPlan | None] = {}
-        self._replayed: Replayed | None = None
-        self._judges = tuple([Judge(rule, kpi.calendar) for rule in RULES])
-
-    @property
-    def empty(self) -> bool:
-        """Whether no bucket holds an answer."""
-        return all(answers.empty for answers in self._answers.values())
-
-    def moved(self, tier_seconds: int, start: int, counts: dict[int, int]) -> None:
-        """A bucket changed by `counts`, by column."""
-        number, total = added_up(self._kpi.terms.weighing, counts)
-        self._answers[tier_seconds].moved(start, number, total)
-        if tier_seconds == self._coarsest:
-            self._days.moved(start, counts)
-
-    def verdicts(self, moment: Moment) -> list[Verdict]:
-        """By rule."""
-        today = self._kpi.calendar.at(moment.end).day
-        if self._asked != (today, moment.segments):
-            self._open(today, moment.segments)
-        span = self._replayed
-        if span is None:
-            return []
-        if any(plan is None for plan in self._plans.values()):
-            self._ask(today, span, moment.segments)
-        if all(plan is None for plan in self._plans.values()):
-            return []
-        last = math.floor(moment.end / span.tier_seconds) * span.tier_seconds - span.tier_seconds
-        window = Window(last + span.tier_seconds - span.history_seconds, last)
-        answers = self._answers[span.tier_seconds]
-        return [
-            judge.verdict(trajectory, self._plans, window)
-            for judge, trajectory in zip(self._judges, answers.trajectories, strict=True)
-            if self._declared(judge.rule)
-        ]
-
-    def _declared(self, rule: Rule) -> bool:
-        return rule == "drop" or self._kpi.terms.floor is not None
-
-    def _open(self, today: int, segments: int) -> None:
-        """A new day, or another number of segments: today's plan is to be made anew."""
-        span = replayed(self._kpi.tiers, self._kpi.terms, self._past(today))
-        if span != self._replayed:
-            self._plans, self._replayed = {}, span
-        first = today - math.ceil(span.history_seconds / 86_400)
-        self._plans = {
-            day: self._plans.get(day) if day != today else None for day in range(first, today + 1)
-        }
-        self._asked = (today, segments)
-
-    def _ask(self, today: int, span: Replayed, segments: int) -> None:
-        """Ask for the plans that are missing; for others only once today's is made."""
-        for day in sorted(self._plans, reverse=True):
-            if self._plans[day] is None:
-                make = partial(planned, self._kpi.terms, self._past(day), segments, span)
-                key = (*self._key, day, segments, span)
-                self._plans[day] = self._kpi.planner(key, make)
-                if self._plans[day] is None and day == today:
-                    return
-
-    def _past(self, day: int) -> Past:
-        """The 28 days before the alert window that ends where `day` begins."""
-        gap = math.ceil(self._kpi.terms.window_seconds / 86_400)
-        return self._days.between(day - gap - BASELINE_DAYS, day - gap)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from streams.scores.planning import Plan, Refusal
+from streams.scores.planning import Plan, Unjudged
 from streams.statistics.cusum import Timetable
 from streams.statistics.trajectory import Window
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.statistics.hours import Calendar
     from streams.statistics.trajectory import Trajectory
 
-    Chosen = tuple[tuple[int, Plan | Refusal], ...]
+    Chosen = tuple[tuple[int, Plan | Unjudged], ...]
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     Raised once `evidence` reaches `limit`; while it is raised, evidence falls as that of a recovery
     grows, and at 0 it clears. `since` (Unix seconds) is when `raised` last changed, None if never
-    within what is replayed. `plan` is what judges today. Where `refusal` says why the rule judges
+    within what is replayed. `plan` is what judges today. Where `unjudged` says why the rule judges
     nothing, the rest is as before the first answer.
     """
 
@@ -37,7 +37,7 @@ class Verdict(msgspec.Struct, frozen=True):
     limit: float = math.inf
     since: float | None = None
     plan: Plan | None = None
-    refusal: Refusal | None = None
+    unjudged: Unjudged | None = None
 
 
 class Judge:
@@ -64,15 +64,15 @@ class Judge:
             self._choose(trajectory, window)
             state = trajectory.state(self._timetable, window)
         test, plan = self._timetable.at(window.last), self._used[-1][1]
-        if test is None or isinstance(plan, Refusal):
-            refusal = plan if isinstance(plan, Refusal) else None
-            return Verdict(self.rule, raised=state.raised, since=state.since, refusal=refusal)
+        if test is None or isinstance(plan, Unjudged):
+            unjudged = plan if isinstance(plan, Unjudged) else None
+            return Verdict(self.rule, raised=state.raised, since=state.since, unjudged=unjudged)
         return Verdict(self.rule, state.raised, state.evidence(test), test.limit, state.since, plan)
 
     def _choose(self, trajectory: Trajectory, window: Window) -> None:
         """Choose the plan of each day, day by day, each by what the days before it came to."""
         changes: list[tuple[int, CusumTest | None]] = []
-        used: list[tuple[int, Plan | Refusal]] = []
+        used: list[tuple[int, Plan | Unjudged]] = []
         self._raised_at = {}
         for day, own in self._given:
             begin, plan = self._calendar.begin(day), own
@@ -94,9 +94,9 @@ def _filled(rule: Rule, plans: Mapping[int, DayPlan | None]) -> Chosen:
     """
     known = {day: plan[rule] for day, plan in plans.items() if plan is not None}
     days = sorted(plans)
-    found: dict[int, Plan | Refusal] = {}
+    found: dict[int, Plan | Unjudged] = {}
     for ordered in (reversed(days), days):
-        nearest: Plan | Refusal | None = None
+        nearest: Plan | Unjudged | None = None
         for day in ordered:
             nearest = known.get(day, nearest)
             if nearest is not None:
@@ -105,7 +105,7 @@ def _filled(rule: Rule, plans: Mapping[int, DayPlan | None]) -> Chosen:
 
 
 def _hours(
-    hours: Iterable[tuple[int, int]], plan: Plan | Refusal
+    hours: Iterable[tuple[int, int]], plan: Plan | Unjudged
 ) -> Iterable[tuple[int, CusumTest | None]]:
     for start, kind in hours:
         yield start, plan.tests[kind] if isinstance(plan, Plan) else None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from streams.ledger.layout import Tier
     from streams.scores.weighing import Weighing
+    from streams.statistics.baseline import Spread
     from streams.statistics.false_alarms import Week, Wobble
     from streams.statistics.limit import Design
     from streams.statistics.run_length import Floats
@@ -54,7 +55,7 @@ _OF_HISTORY: Final = 4
 Reason = Literal["no_baseline", "no_limit", "too_slow"]
 
 
-class Refusal(NamedTuple):
+class Unjudged(NamedTuple):
     """Why a rule judges nothing: a stable code, and a sentence for a person."""
 
     reason: Reason
@@ -71,6 +72,11 @@ class Terms(NamedTuple):
     window_seconds: int
     detect_within_seconds: int | None = None
     design_effect: float = 1.0
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What is declared: there is no floor rule without a floor."""
+        return RULES if self.floor is not None else ("drop",)
 
 
 class Replayed(NamedTuple):
@@ -102,15 +108,19 @@ class Plan(NamedTuple):
         return self.delay_answers / self.answers_a_day
 
 
-DayPlan = dict[Rule, Plan | Refusal]
+DayPlan = dict[Rule, Plan | Unjudged]
 """What judges on one day, by rule; a rule that is not declared is absent."""
 
 
 class Past(NamedTuple):
-    """A segment's answers before a day: counts [day, kind of hour, column] of whole days."""
+    """A segment's answers before a day: counts [day, kind of hour, column] of whole days.
+
+    `alike` is the spread between days of all segments of the same breakdown together.
+    """
 
     counts: Floats
     weekend: list[bool]
+    alike: Spread | None = None
 
 
 def replayed(tiers: Sequence[Tier], terms: Terms, past: Past) -> Replayed:
@@ -134,18 +144,30 @@ def replayed(tiers: Sequence[Tier], terms: Terms, past: Past) -> Replayed:
     return _reaching(middle, HISTORY_SECONDS)
 
 
-def planned(terms: Terms, past: Past, segments: int, span: Replayed) -> DayPlan:
-    """The plans of a segment, one of so many that alert, on the day after `past`.
+class Task(NamedTuple):
+    """What the plans of a segment are made of: its past, and how many `segments` alert."""
+
+    terms: Terms
+    past: Past
+    segments: int
+    span: Replayed
+
+
+def planned(task: Task) -> DayPlan:
+    """The plans of a segment on the day after its past.
 
     Takes from 10 ms to some seconds: never on the way of a refresh.
     """
+    terms, past, segments, span = task
     found: DayPlan = {}
     usual = None
     try:
-        usual = baseline(past.counts / terms.design_effect, past.weekend, terms.weighing)
+        usual = baseline(
+            past.counts / terms.design_effect, past.weekend, terms.weighing, past.alike
+        )
         found["drop"] = _plan(terms, usual, "drop", segments, span)
     except NoBaseline as reason:
-        found["drop"] = Refusal("no_baseline", str(reason))
+        found["drop"] = Unjudged("no_baseline", str(reason))
     if terms.floor is not None:
         standing = _at_floor(terms, terms.floor, usual, span.tier_seconds)
         found["floor"] = _plan(terms, standing, "floor", segments, span)
@@ -168,12 +190,12 @@ def _at_floor(terms: Terms, floor: float, usual: Baseline | None, tier_seconds: 
 
 def _plan(
     terms: Terms, usual: Baseline, rule: Rule, segments: int, span: Replayed
-) -> Plan | Refusal:
+) -> Plan | Unjudged:
     week, raises = usual.week(span.tier_seconds), raises_of(terms, rule, segments)
     try:
         found = designed(week, terms.drop, raises, usual.wobble)
     except (NoLimit, Unreachable) as reason:
-        return Refusal("no_limit", str(reason))
+        return Unjudged("no_limit", str(reason))
     plan = Plan(
         tests=_tests(found, terms.design_effect),
         limit=found.limit,
@@ -186,7 +208,7 @@ def _plan(
     )
     within = min(terms.detect_within_seconds or span.history_seconds, span.history_seconds)
     if usual.days and plan.delay_days * DAY_SECONDS > within:
-        return Refusal(
+        return Unjudged(
             "too_slow",
             f"the declared drop would take {plan.delay_days:.1f} days to be seen, "
             f"of {plan.answers_a_day:.0f} answers each",

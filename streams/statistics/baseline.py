@@ -102,10 +102,13 @@ class Baseline(NamedTuple):
         return self._replace(references=references, score=score, wobble=wobble)
 
 
-def baseline(counts: Floats, weekend: list[bool], weighed: Weighed) -> Baseline:
+def baseline(
+    counts: Floats, weekend: list[bool], weighed: Weighed, alike: Spread | None = None
+) -> Baseline:
     """The baseline of whole days. Raises `NoBaseline` where they are too few.
 
-    `counts` are [day, kind of hour, column]; `weekend` says of each day what it is.
+    `counts` are [day, kind of hour, column]; `weekend` says of each day what it is. `alike` is the
+    spread between days of all segments of the same breakdown together.
     """
     by_kind = counts @ np.array(weighed.answers)  # [day, kind]
     total = float(by_kind.sum())
@@ -123,7 +126,7 @@ def baseline(counts: Floats, weekend: list[bool], weighed: Weighed) -> Baseline:
         references=references,
         answers_an_hour=_rates(by_kind, weekend),
         score=float(levels @ by_kind.sum(axis=0)) / total,
-        wobble=_wobble(counts, pools, weighed, references),
+        wobble=_wobble(counts, weighed, alike),
         answers=total,
         days=len(counts),
     )
@@ -180,33 +183,74 @@ def _rates(by_kind: Floats, weekend: list[bool]) -> tuple[float, ...]:
     return tuple(map(float, hourly))
 
 
-def _wobble(
-    counts: Floats,
-    pools: tuple[tuple[int, ...], ...],
-    weighed: Weighed,
-    references: tuple[Reference, ...],
-) -> Wobble:
-    """The spread between days beyond chance, and the standard error of the level.
+class Spread(NamedTuple):
+    """What days say of the spread between them; spreads of segments that are alike add up.
+
+    `excess` is the spread beyond chance times `effective`, `noise` the variance of the former.
+    """
+
+    excess: float = 0.0
+    effective: float = 0.0
+    noise: float = 0.0
+
+    def plus(self, other: Spread) -> Spread:
+        """Both together."""
+        return Spread(*(one + another for one, another in zip(self, other, strict=True)))
+
+    @property
+    def variance(self) -> float:
+        """Of the true score from day to day; never negative."""
+        return max(0.0, self.excess / self.effective) if self.effective > 0 else 0.0
+
+    @property
+    def surely(self) -> float:
+        """One standard error less."""
+        if self.effective <= 0:
+            return 0.0
+        return max(0.0, self.excess - float(self.noise**0.5)) / self.effective
+
+
+def spread(counts: Floats, weighed: Weighed) -> Spread:
+    """The spread between days of `counts` [day, kind of hour, column] beyond chance.
 
     One-way random effects by moments (Searle, Casella & McCulloch 1992, section 3.6), on what each
     day's answers are above the level of their hours.
     """
     numbers, totals = counts @ np.array(weighed.answers), counts @ np.array(weighed.totals)
-    levels = np.array([_mean(numbers, totals, pool) for pool in pools])
     daily = numbers.sum(axis=1)
-    above = (totals - numbers * levels).sum(axis=1)
-    number = float(daily.sum())
-    variances = np.array([reference.variance for reference in references])
-    chance = float(numbers.sum(axis=0) @ variances) / number
     answered = daily > 0
     freedom = int(answered.sum()) - 1
-    spread = 0.0
-    if freedom > 0:
-        between = float((above[answered] ** 2 / daily[answered]).sum()) / freedom
-        effective = (number - float((daily**2).sum()) / number) / freedom
-        spread = max(0.0, (between - chance) / effective) ** 0.5
-    caution = 1 + _CAUTION / (2 * max(freedom, 1)) ** 0.5
-    return Wobble(caution * spread, (chance / number + spread**2 / len(counts)) ** 0.5)
+    if freedom < 1:
+        return Spread()
+    pools = _pools(numbers.sum(axis=0))
+    levels = np.array([_mean(numbers, totals, pool) for pool in pools])
+    above = (totals - numbers * levels).sum(axis=1)
+    chance, number = _chance(counts, weighed), float(daily.sum())
+    between = float((above[answered] ** 2 / daily[answered]).sum())
+    effective = number - float((daily**2).sum()) / number
+    return Spread(between - freedom * chance, effective, 2 * between**2 / freedom)
+
+
+def _chance(counts: Floats, weighed: Weighed) -> float:
+    """The variance of an answer about the level of its hours."""
+    numbers = (counts @ np.array(weighed.answers)).sum(axis=0)
+    references = _references(counts, _pools(numbers), weighed)
+    variances = np.array([reference.variance for reference in references])
+    return float(numbers @ variances) / float(numbers.sum())
+
+
+def _wobble(counts: Floats, weighed: Weighed, alike: Spread | None) -> Wobble:
+    """The spread between days, with caution, and the standard error of the level.
+
+    A segment's own spread counts where it surely is larger than that of all that are alike: of few
+    answers a day it is mostly chance, and half of the time nothing at all.
+    """
+    own = spread(counts, weighed)
+    variance = own.variance if alike is None else max(alike.variance, own.surely)
+    number = float((counts @ np.array(weighed.answers)).sum())
+    level = _chance(counts, weighed) / number + variance / len(counts)
+    caution = 1 + _CAUTION / (2 * max(len(counts) - 1, 1)) ** 0.5
+    return Wobble(caution * variance**0.5, level**0.5)
 
 
 def _mean(numbers: Floats, totals: Floats, pool: tuple[int, ...]) -> float:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,32 +11,45 @@ import pytest
 from streams.counts.projection import Group
 from streams.kpis.formulas import Share
 from streams.ledger.layout import Measure, Tier
-from streams.scores.evidence import KpiEvidence, plan_now
-from streams.scores.planning import Plan, Refusal, Terms
+from streams.scores import planning
+from streams.scores.evidence import Clockwork, KpiEvidence
+from streams.scores.planning import Plan, Terms, Unjudged, planned
+from streams.scores.segment_evidence import plan_now
 from streams.scores.weighing import weighing
 from streams.statistics.hours import Calendar
+from streams.statistics.limit import design
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator
 
-    from streams.scores.evidence import Planner
     from streams.scores.judge import Verdict
-    from streams.scores.planning import DayPlan
+    from streams.scores.planning import DayPlan, Task
+    from streams.scores.segment_evidence import Planner
 
 FLAG = weighing(Share(measure="ok"), Measure("ok", "flag"), lower_is_better=False)
 assert FLAG is not None
 TERMS = Terms(FLAG, floor=0.75, drop=0.1, raises=1.0, window_seconds=86_400)
 DAY, HOUR = 86_400, 3600
 TIERS = (Tier(300, 3 * DAY), Tier(HOUR, 62 * DAY))
-ALL = Group("ok@flag", ())
+ALL, PRODUCTS = Group("ok@flag", ()), Group("ok@flag", ("product",))
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=BERLIN).timestamp()
+
+
+@pytest.fixture(autouse=True)
+def _quick_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Limits a little too low, in a tenth of the time."""
+    planning.designed.cache_clear()
+    monkeypatch.setattr(planning, "design", partial(design, cells=20))
+    yield
+    planning.designed.cache_clear()
 
 
 def evidence(
     planner: Planner = plan_now, excluded: Container[int] = (), terms: Terms = TERMS
 ) -> KpiEvidence:
-    return KpiEvidence("ok", terms, [ALL], TIERS, Calendar(BERLIN), planner, excluded)
+    clockwork = Clockwork(Calendar(BERLIN), planner, excluded)
+    return KpiEvidence("ok", terms, [ALL, PRODUCTS], TIERS, clockwork)
 
 
 def answered(
@@ -151,8 +165,8 @@ def test_without_a_past_the_floor_judges_and_the_drop_says_why_not() -> None:
     answered(found, NOW - 3 * DAY, NOW, lambda _: 0.6)
     both = verdicts(found)
     assert both["floor"].raised
-    reason = Refusal("no_baseline", "2 days of history; a baseline needs 7")
-    assert reason == both["drop"].refusal
+    reason = Unjudged("no_baseline", "2 days of history; a baseline needs 7")
+    assert reason == both["drop"].unjudged
     assert not both["drop"].raised
 
 
@@ -167,43 +181,108 @@ def test_excluded_days_are_in_no_baseline() -> None:
     assert 0.85 == pytest.approx(verdict.plan.reference, abs=0.015)
 
 
+class SlowPlanner:
+    """Has a plan only when it is asked for it again."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[object, ...], DayPlan] = {}
+        self.asked: list[Task] = []
+
+    def __call__(self, key: tuple[object, ...], task: Callable[[], Task]) -> DayPlan | None:
+        """None the first time."""
+        if key in self.made:
+            return self.made[key]
+        self.asked.append(task())
+        self.made[key] = planned(self.asked[-1])
+        return None
+
+
+def settled(found: KpiEvidence, now: float = NOW) -> dict[str, Verdict]:
+    """What it says once all plans are made."""
+    for _ in range(3):
+        both = verdicts(found, now)
+    return both
+
+
 def test_plans_may_come_later() -> None:
     """Until today's is made there is no verdict; until the others are, today's stands for them."""
-    made: dict[tuple[object, ...], DayPlan] = {}
-    asked: list[tuple[object, ...]] = []
-
-    def planner(key: tuple[object, ...], make: Callable[[], DayPlan]) -> DayPlan | None:
-        if key not in made:
-            asked.append(key)
-            made[key] = make()
-            return None
-        return made[key]
-
+    planner = SlowPlanner()
     found = evidence(planner)
     answered(found, NOW - 50 * DAY, NOW, fallen(2))
     assert {} == verdicts(found)
-    assert 1 == len(asked)
+    assert 1 == len(planner.asked)
     assert verdicts(found)["drop"].raised
-    assert 4 == len(asked)
+    assert 4 == len(planner.asked)
     assert verdicts(found) == verdicts(found)
     at_once = evidence()
     answered(at_once, NOW - 50 * DAY, NOW, fallen(2))
     assert verdicts(at_once) == verdicts(found)
 
 
-def test_the_budget_is_shared_by_those_that_are_there() -> None:
+def raises(found: KpiEvidence, now: float = NOW) -> float:
+    plan = verdicts(found, now)["drop"].plan
+    assert plan is not None
+    return plan.raises
+
+
+def test_the_budget_is_shared_by_those_that_answered_lately() -> None:
     """Four segments have a quarter each; who is gone no longer takes part."""
     found = evidence()
     answered(found, NOW - 50 * DAY, NOW, steady)
-    alone = verdicts(found)["drop"].plan
-    assert alone is not None
-    assert 0.75 == alone.raises
+    assert 0.75 == raises(found)
     for name in ("a", "b", "c"):
-        found.moved(ALL, (name,), 300, int(NOW) - 600, {1: 1})
-    assert 4 == found.alerting
-    shared = verdicts(found)["drop"].plan
-    assert shared is not None
-    assert alone.raises / 4 == shared.raises
-    for name in ("a", "b", "c"):
-        found.moved(ALL, (name,), 300, int(NOW) - 600, {1: -1})
-    assert alone == verdicts(found)["drop"].plan
+        found.moved(PRODUCTS, (name,), HOUR, int(NOW) - HOUR, {1: 1})
+    assert 0.75 / 4 == raises(found)
+    yesterday = dt.datetime.fromtimestamp(NOW, BERLIN).toordinal() - 1
+    assert (1, 4) == (found.sharing(yesterday), found.sharing(yesterday + 28))
+    for name in ("a", "b"):
+        found.moved(PRODUCTS, (name,), HOUR, int(NOW) - HOUR, {1: -1})
+    assert 0.75 / 2 == raises(found)
+
+
+@pytest.mark.parametrize("score", [steady, fallen(2)])
+def test_until_a_plan_is_made_the_one_before_judges(score: Callable[[float], float]) -> None:
+    """A new segment, or a night, does not take an alert away while limits are solved."""
+    planner = SlowPlanner()
+    found = evidence(planner)
+    answered(found, NOW - 50 * DAY, NOW, score)
+    before = settled(found)["drop"]
+    found.moved(PRODUCTS, ("a",), HOUR, int(NOW) - HOUR, {1: 1})
+    assert before == verdicts(found)["drop"]
+    after = settled(found)["drop"]
+    assert (before.raised, before.since) == (after.raised, after.since)
+    assert (before.plan == after.plan) == before.raised
+    asked = len(planner.asked)
+    tomorrow = verdicts(found, NOW + DAY)["drop"]
+    assert asked + 1 == len(planner.asked)
+    assert before.raised == tomorrow.raised
+
+
+def test_other_buckets_wait_for_their_first_plan() -> None:
+    """Where a segment has fewer answers than before, hours are judged once that is planned."""
+    planner = SlowPlanner()
+    found = evidence(planner)
+    answered(found, NOW - 50 * DAY, NOW, steady)
+    settled(found)
+    later = NOW + 26 * DAY  # three of the 28 days have answers
+    assert "drop" in verdicts(found, later)
+    assert [300, 3600] == [task.span.tier_seconds for task in planner.asked[-2:]]
+    assert "drop" in verdicts(found, later)
+
+
+def test_segments_that_are_alike_tell_of_the_spread_between_days() -> None:
+    """What one of few answers can't show, all of them together do."""
+    source = np.random.default_rng(6)
+    found = evidence()
+    today = dt.datetime.fromtimestamp(NOW, BERLIN).toordinal()
+    for day in range(40):
+        shift = float(source.normal(0, 0.06))
+        for name in "abcdefgh":
+            yes = int(source.binomial(40, 0.85 + shift))
+            start = int(NOW) - day * DAY
+            found.moved(PRODUCTS, (name,), HOUR, start, {1: yes, 0: 40 - yes})
+    together = found.alike(PRODUCTS, today)
+    assert 0.06 == pytest.approx(together.variance**0.5, abs=0.015)
+    plan = {v.rule: v for v in found.verdicts(PRODUCTS, ("a",), NOW)}["floor"].plan
+    assert plan is not None
+    assert plan.wobble.daily > 0.045

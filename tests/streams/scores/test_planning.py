@@ -8,9 +8,10 @@ from streams.ledger.layout import Measure, Tier
 from streams.scores.planning import (
     Past,
     Plan,
-    Refusal,
     Replayed,
+    Task,
     Terms,
+    Unjudged,
     planned,
     raises_of,
     replayed,
@@ -88,7 +89,7 @@ class TestPlanned:
 
     def test_has_both_rules_from_their_own_reference(self) -> None:
         """The floor as declared, the drop from what 28 days show; each keeps its part."""
-        found = planned(TERMS, past(500), 1, WEEK)
+        found = planned(Task(TERMS, past(500), 1, WEEK))
         floor, drop = found["floor"], found["drop"]
         assert isinstance(floor, Plan)
         assert isinstance(drop, Plan)
@@ -100,33 +101,33 @@ class TestPlanned:
 
     def test_the_floor_needs_no_past(self) -> None:
         """It is tested from the first answer on, with a limit for any number of answers."""
-        found = planned(TERMS, NO_PAST, 1, WEEK)
-        assert Refusal("no_baseline", "0 days of history; a baseline needs 7") == found["drop"]
+        found = planned(Task(TERMS, NO_PAST, 1, WEEK))
+        assert Unjudged("no_baseline", "0 days of history; a baseline needs 7") == found["drop"]
         assert isinstance(found["floor"], Plan)
-        known = planned(TERMS, past(500), 1, WEEK)["floor"]
+        known = planned(Task(TERMS, past(500), 1, WEEK))["floor"]
         assert isinstance(known, Plan)
         assert known.limit < found["floor"].limit
 
     def test_too_slow_is_refused(self) -> None:
         """What would not be seen in time, or before the replay forgets it."""
         within = TERMS._replace(detect_within_seconds=DAY // 8)
-        refusal = planned(within, past(500), 1, WEEK)["drop"]
-        assert isinstance(refusal, Refusal)
-        assert "too_slow" == refusal.reason
-        assert "days to be seen, of 500 answers each" in refusal.sentence
-        assert isinstance(planned(TERMS, past(10), 1, WEEK)["drop"], Refusal)
-        assert isinstance(planned(TERMS, past(10), 1, Replayed(3600, 28 * DAY))["drop"], Plan)
+        unjudged = planned(Task(within, past(500), 1, WEEK))["drop"]
+        assert isinstance(unjudged, Unjudged)
+        assert "too_slow" == unjudged.reason
+        assert "days to be seen, of 500 answers each" in unjudged.sentence
+        assert isinstance(planned(Task(TERMS, past(10), 1, WEEK))["drop"], Unjudged)
+        assert isinstance(planned(Task(TERMS, past(10), 1, Replayed(3600, 28 * DAY)))["drop"], Plan)
 
     def test_what_cannot_fall_so_far_is_refused(self) -> None:
         """A drop of 10 from a share of 8."""
-        refusal = planned(TERMS._replace(floor=None), past(500, 0.08), 1, WEEK)["drop"]
-        assert isinstance(refusal, Refusal)
-        assert "no_limit" == refusal.reason
+        unjudged = planned(Task(TERMS._replace(floor=None), past(500, 0.08), 1, WEEK))["drop"]
+        assert isinstance(unjudged, Unjudged)
+        assert "no_limit" == unjudged.reason
 
     def test_a_design_effect_counts_answers_for_less(self) -> None:
         """Every answer twice, with an effect of 2, is evidence of half as many."""
-        plain = planned(TERMS, past(500), 1, WEEK)["drop"]
-        doubled = planned(TERMS._replace(design_effect=2), past(1000), 1, WEEK)["drop"]
+        plain = planned(Task(TERMS, past(500), 1, WEEK))["drop"]
+        doubled = planned(Task(TERMS._replace(design_effect=2), past(1000), 1, WEEK))["drop"]
         assert isinstance(plain, Plan)
         assert isinstance(doubled, Plan)
         assert plain.limit == pytest.approx(doubled.limit, abs=0.05)

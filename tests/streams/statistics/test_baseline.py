@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from streams.statistics.baseline import NoBaseline, assumed, baseline
+from streams.statistics.baseline import NoBaseline, Spread, assumed, baseline, spread
 from streams.statistics.false_alarms import Wobble, answers_a_day
 from streams.statistics.tilt import Reference, smoothed
 
@@ -116,6 +116,31 @@ def test_hours_of_other_levels_are_no_spread_between_days() -> None:
     scores = np.array([[0.85] * 4 if not weekend else [0.75] * 4 for weekend in FOUR_WEEKS])
     found = baseline(days(scores, (500, 4_500, 500, 4_500)), FOUR_WEEKS, Share()).wobble
     assert found.daily < 0.006
+
+
+def test_what_few_answers_cannot_tell_those_that_are_alike_do() -> None:
+    """Twenty segments of 40 answers a day that move together: known as well as of 800 a day."""
+    shifts = np.random.default_rng(7).normal(0.85, 0.04, 28)
+    segments = [days(shifts, (4, 36, 4, 36), seed) for seed in range(20)]
+    alike = Spread()
+    for counts in segments:
+        alike = alike.plus(spread(counts, Share()))
+    alone = [baseline(counts, FOUR_WEEKS, Share()).wobble.daily for counts in segments]
+    together = [baseline(counts, FOUR_WEEKS, Share(), alike).wobble.daily for counts in segments]
+    assert 0 == min(alone)
+    assert 0.055 < max(alone)
+    assert all(abs(daily - np.std(shifts)) < 0.01 for daily in together)
+
+
+def test_a_segment_that_surely_moves_more_than_its_like_says_so() -> None:
+    """Half of them stand still; one that moves by 6 points has a spread of its own."""
+    still = spread(days(STEADY, (200, 1_800, 200, 1_800)), Share())
+    alike = Spread(still.excess * 9, still.effective * 9, still.noise * 9)
+    moving = days(np.random.default_rng(3).normal(0.8, 0.06, 28), (200, 1_800, 200, 1_800))
+    alike = alike.plus(spread(moving, Share()))
+    found = baseline(moving, FOUR_WEEKS, Share(), alike).wobble.daily
+    assert alike.variance**0.5 < 0.025
+    assert 0.06 == pytest.approx(found, abs=0.015)
 
 
 def test_too_short_a_past_is_refused() -> None:
