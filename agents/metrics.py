@@ -66,6 +66,18 @@ KPI_PART_WEIGHT: Final = Gauge(
     "feedback_kpi_part_weight", "Weight of a part in a composite score, 0 where it is missing.",
     (*SCORE_LABELS, "part"),
 )  # fmt: skip
+KPI_BASELINE_SCORE: Final = Gauge(
+    "feedback_kpi_baseline_score",
+    "Score of the time before the alert's window: 28 days, or as much of them as is kept.",
+    SCORE_LABELS,
+)
+KPI_DRIVER_POINTS: Final = Gauge(
+    "feedback_kpi_driver_points",
+    "What moved a score since its baseline, in its unit; all of a breakdown sum to the change. "
+    "rate: answers of a segment were otherwise (without a segment: of those that are not named); "
+    "mix: answers came from other segments.",
+    (*SCORE_LABELS, "part"),
+)
 ANSWERS: Final = Gauge(
     "feedback_answers",
     "Answers by outcome in the alert's window; they may be added up over segments.",

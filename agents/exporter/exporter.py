@@ -14,7 +14,13 @@ import msgspec
 from prometheus_client.registry import Collector
 
 from agents import metrics
-from agents.exporter.families import kpi_families, pipeline_families, score_families, single
+from agents.exporter.families import (
+    kpi_families,
+    movement_families,
+    pipeline_families,
+    score_families,
+    single,
+)
 from streams.counts.reader import CountsReader, Report
 from streams.scores.scoreboard import Scoreboard
 from streams.scores.states import HEALTH_AGE_LIMIT_SECONDS
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from streams.kpis.file import KpiFile
+    from streams.scores.movements import Movement
     from streams.scores.rows import Row
 
 logger = logging.getLogger(__name__)
@@ -36,6 +43,7 @@ class _View(NamedTuple):
 
     report: Report
     rows: list[Row]
+    movements: list[Movement]
     seconds: float
     made_at: float
 
@@ -60,7 +68,8 @@ class Exporter(Collector):
         self._scoreboard = Scoreboard(kpis)
         self._reader = CountsReader(redis, topic, self._scoreboard.counts, monotonic=monotonic)
         nothing = Report(time.time(), problem="Redis has not been read yet")
-        self._view = _View(nothing, self._scoreboard.rows(nothing), 0.0, monotonic())
+        rows = self._scoreboard.rows(nothing)
+        self._view = _View(nothing, rows, [], 0.0, monotonic())
         self._errors = 0
 
     def refresh(self) -> Report:
@@ -69,11 +78,12 @@ class Exporter(Collector):
         try:
             report = self._reader.refresh()
             rows = self._scoreboard.rows(report)
+            movements = self._scoreboard.movements(report)
         except Exception:
             self._errors += 1
             raise
         ended = self._monotonic()
-        self._view = _View(report, rows, ended - started, ended)
+        self._view = _View(report, rows, movements, ended - started, ended)
         return report
 
     def describe(self) -> Iterable[Metric]:
@@ -95,14 +105,16 @@ class Exporter(Collector):
         return self._monotonic() - self._view.made_at
 
     def _families(self, view: _View) -> list[Metric]:
-        report, rows = view.report, view.rows
+        report, rows, movements = view.report, view.rows, view.movements
         age = self.age_seconds
         frozen = age > HEALTH_AGE_LIMIT_SECONDS
         if frozen:
             rows = [_frozen(row, age) for row in rows]
+            movements = []
         up = report.problem is None and not frozen
         return [
             *score_families(rows, self._kpis),
+            *movement_families(movements, self._kpis),
             *kpi_families(self._kpis, report.now),
             *pipeline_families(report, self._topic),
             single(metrics.REDIS_UP, float(up)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agents import metrics
+from streams.scores.rows import breakdown_label
 from streams.scores.states import STATES
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from streams.counts.reader import PartitionReport, Report
     from streams.kpis.file import KpiFile
+    from streams.scores.movements import Movement
     from streams.scores.rows import AlertView, Row
 
 
@@ -62,6 +64,38 @@ def _add_alert(
     alert.add_metric([*place, view.rule, view.severity, *values], float(view.raised))
     evidence.add_metric([*place, view.rule, *values], view.evidence)
     limit.add_metric([*place, view.rule, *values], view.limit)
+
+
+def movement_families(movements: Iterable[Movement], kpis: KpiFile) -> list[GaugeMetricFamily]:
+    """The families of baselines and of what moved scores since.
+
+    Of each breakdown the segments that may be named, and all others together.
+    """
+    dimensions = tuple(kpis.dimensions)
+    baseline = metrics.KPI_BASELINE_SCORE.family(dimensions)
+    driver = metrics.KPI_DRIVER_POINTS.family(dimensions)
+    for movement in movements:
+        place = [movement.kpi, movement.window]
+        for (breakdown, segment), value in movement.baselines.items():
+            values = _values(breakdown, segment, dimensions)
+            baseline.add_metric([*place, breakdown_label(breakdown), *values], value)
+        for breakdown, found in movement.attributions.items():
+            label = breakdown_label(breakdown)
+            others = [""] * len(dimensions)
+            driver.add_metric([*place, label, "mix", *others], found.mix)
+            driver.add_metric([*place, label, "rate", *others], found.rest)
+            for part in found.named:
+                values = _values(breakdown, part.segment or (), dimensions)
+                driver.add_metric([*place, label, "rate", *values], part.rate)
+    return [baseline, driver]
+
+
+def _values(
+    breakdown: tuple[str, ...], segment: Iterable[str], dimensions: Iterable[str]
+) -> list[str]:
+    """The segment's value of each declared dimension; empty where it is not split."""
+    named = dict(zip(breakdown, segment, strict=True))
+    return [named.get(name, "") for name in dimensions]
 
 
 def _additive_windows(kpis: KpiFile) -> dict[str, str]:

@@ -15,6 +15,7 @@ from streams.durations import UNIT_SECONDS
 from streams.kpis.combined import CompositeOf
 from streams.ledger.joints import joints_of
 from streams.ledger.layout import EXPIRY_GRACE_SECONDS, SENTIMENT
+from streams.scores.drivers import MOST_NAMED
 from streams.scores.scoreboard import breakdowns_of
 from streams.scores.states import STATES
 
@@ -33,8 +34,10 @@ UNNAMED_VALUES = 2
 SERIES_A_SEGMENT = 4 + len(STATES)
 # Target, floor and info; a benchmark is one more each, and its day and that of review too.
 SERIES_A_KPI = 3
-# Alert, evidence and limit.
-SERIES_AN_ALERT = 3
+# Alert, evidence and limit, and the score of its baseline.
+SERIES_AN_ALERT = 4
+# What moved a score, of each breakdown: mix, the segments that are named, and the rest.
+SERIES_OF_DRIVERS = 2 + MOST_NAMED
 
 # Measured on Redis 7.0, fields as `streams.ledger.cells` writes them, 100,000 cells, 200,000 ids:
 # a bucket's key, expiry and place in the touched set take 260 B; a cell takes its field and 12 B
@@ -98,7 +101,7 @@ def kpi_cost(kpi: Kpi, file: KpiFile) -> KpiCost:
     series += SERIES_A_KPI + len(kpi.benchmarks) + dated + (kpi.review_by is not None)
     if kpi.alert:
         alerting = sum(segments(breakdown, shown) for breakdown in ((), *kpi.alert.segments))
-        series += alerting * SERIES_AN_ALERT
+        series += alerting * SERIES_AN_ALERT + len(kpi.breakdowns) * SERIES_OF_DRIVERS
     return KpiCost(split, series)
 
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 NAMED_WRONGLY: Final = 0.05
 """How often somebody may be named where all segments moved alike."""
 
+MOST_NAMED: Final = 10
+"""More segments of one breakdown than anybody reads; each is looked for anew."""
+
 _AS_CLEAR: Final = 0.5
 
 
@@ -80,13 +83,14 @@ def attribute(
     scale: Range,
     min_answers: int,
     named_wrongly: float = NAMED_WRONGLY,
+    design_effect: float = 1.0,
 ) -> Attribution | None:
     """Attribute the change between two periods to segments; None where one has no answers.
 
     The segments of each period must be those of one breakdown, each answer in one of them. `scale`
     is what an answer may be worth. Segments with fewer than `min_answers` in a period are pooled,
     but not those that are new, or gone, with at least so many in the other period: all of what
-    they gave is mix.
+    they gave is mix. With a `design_effect` of 2, scores scatter as those of half as many answers.
     """
     if not any(m.answers for m in before.values()) or not any(m.answers for m in now.values()):
         return None
@@ -96,7 +100,7 @@ def attribute(
     )
     parts = [_part(segment, pair, whole) for segment, pair in pairs.items()]
     moved = [part for part in parts if part.before.answers and part.now.answers]
-    named = _named(moved, whole, scale, named_wrongly)
+    named = _named(moved, _Spread.of(moved, scale, design_effect), whole, named_wrongly)
     return Attribution(
         whole.before.mean,
         whole.now.mean,
@@ -162,7 +166,9 @@ class _Test(NamedTuple):
         return 2 * probability(-abs(self.z))
 
 
-def _named(parts: Sequence[Part], whole: _Pair, scale: Range, named_wrongly: float) -> list[Part]:
+def _named(
+    parts: Sequence[Part], spread: _Spread, whole: _Pair, named_wrongly: float
+) -> list[Part]:
     """The segments that moved otherwise than the rest.
 
     1. Test each against all others together.
@@ -170,11 +176,10 @@ def _named(parts: Sequence[Part], whole: _Pair, scale: Range, named_wrongly: flo
     3. Name one that stands out, and once more from 1 without it: beside one that fell far, all
        others look as if they had risen.
     """
-    spread = _Spread.of(parts, scale)
     left = [_move(part, whole) for part in parts]
     falling = whole.now.mean < whole.before.mean
     named: list[Part] = []
-    while len(left) > 1:
+    while len(left) > 1 and len(named) < MOST_NAMED:
         tests = _tests(left, spread)
         adjusted = benjamini_hochberg([test.p_value for test in tests])
         found = [test for test, p in zip(tests, adjusted, strict=True) if p <= named_wrongly]
@@ -228,7 +233,8 @@ class _Spread(NamedTuple):
     """How answers scatter around a mean: as those of a share do, times one factor a period.
 
     The variance of an answer with mean m is the factor times (m - low)(high - m). For shares the
-    factor is 1; for ratings and nets it is what all segments together show.
+    factor is 1; for ratings and nets it is what all segments together show. Repeat respondents
+    make it greater.
     """
 
     scale: Range
@@ -236,9 +242,10 @@ class _Spread(NamedTuple):
     factor_now: float
 
     @classmethod
-    def of(cls, parts: Iterable[Part], scale: Range) -> _Spread:
-        befores, nows = zip(*[(part.before, part.now) for part in parts], strict=True)
-        return cls(scale, _factor(befores, scale), _factor(nows, scale))
+    def of(cls, parts: Sequence[Part], scale: Range, design_effect: float) -> _Spread:
+        before = _factor([part.before for part in parts], scale)
+        now = _factor([part.now for part in parts], scale)
+        return cls(scale, before * design_effect, now * design_effect)
 
     def of_move(self, part: Part, distance: float) -> float:
         """The variance of a segment's move, had its true score moved by `distance`."""

@@ -15,7 +15,7 @@ from streams.scores.samples import TEN_THOUSAND
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from streams.kpis.formulas import Formula
+    from streams.kpis.combined import Resolved
     from streams.ledger.layout import Measure
     from streams.scores.samples import Tally
 
@@ -50,11 +50,21 @@ def pooled(moments: Iterable[Moments]) -> Moments:
     return together
 
 
-def moments(formula: Formula, measure: Measure, tally: Tally) -> Moments | None:
-    """The moments of `tally` in the unit of the score; None where a formula is no mean of answers.
+def is_mean(formula: Resolved, measure: Measure) -> bool:
+    """Whether a score is the mean of what each answer is worth, within known bounds.
+
+    The mean of an amount is not: nothing bounds what one answer may be worth.
+    """
+    return isinstance(formula, TopBox | Net | Mean | Share | Sentiment) and measure.kind != "amount"
+
+
+def moments(formula: Resolved, measure: Measure, tally: Tally) -> Moments | None:
+    """The moments of `tally` in the unit of the score; None where that is no mean of answers.
 
     `measure` must be the one that the formula names.
     """
+    if not is_mean(formula, measure):
+        return None
     found = outcomes(formula, measure, tally)
     match formula:
         case TopBox():

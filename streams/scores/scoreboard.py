@@ -16,7 +16,9 @@ from streams.durations import Duration
 from streams.events.admission import OTHER
 from streams.kpis.stored import tier_for
 from streams.scores.alert_history import AlertHistory
+from streams.scores.baseline_span import compared
 from streams.scores.floor_rule import FloorRule, Step, Verdict, replay
+from streams.scores.movements import Movements, Periods, is_known
 from streams.scores.ranking import ranking_groups, shown_values, summed_rest
 from streams.scores.rows import Place, Row, Scored, make_row, scored
 from streams.scores.staleness import stale_reason
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from streams.kpis.kpi import Kpi
     from streams.ledger.layout import Layout
     from streams.scores.alert_history import Judge
+    from streams.scores.baseline_span import Compared
+    from streams.scores.movements import Movement
+    from streams.scores.ranking import Shown
     from streams.scores.scores import Tally
 
 
@@ -49,34 +54,67 @@ class Scoreboard:
                 shift = place.kpi.matures_seconds
                 spans[place.span_name] = span_of(window, kpis.layout, shift)
                 only.setdefault(place.span_name, set()).add(place.group)
+        self._compared = tuple(compared(kpis))
+        for each in self._compared:
+            spans[each.baseline] = each.span
+            only.setdefault(each.baseline, set()).update(each.groups)
         self._ranking = ranking_groups(kpis.layout, [place.breakdown for place in places])
-        groups = [*(place.group for place in places), *self._ranking]
+        baselines = (group for each in self._compared for group in each.groups)
+        groups = [*(place.group for place in places), *baselines, *self._ranking]
         self.counts = Counts(kpis.layout, spans, groups, only)
         self._spans = spans
         self._longest = max(kpis.windows, key=lambda window: window.seconds).name
+        self._movements = Movements()
         self._sections = [_Section(p, self._history(p, spans[p.span_name])) for p in places]
 
     def rows(self, report: Report) -> list[Row]:
         """All rows as of `report`: by KPI and window in the file's order, then by segment."""
-        token = self._kpis.layout.token
-        reasons = {
-            name: stale_reason(report, token, span.seconds + span.shift_seconds)
-            for name, span in self._spans.items()
-        }
-        shown = shown_values(
-            self._kpis.layout.dimensions,
-            self._ranking,
-            partial(self.counts.tallies, self._longest),
-        )
+        reasons = {name: self._stale(report, span) for name, span in self._spans.items()}
+        shown = self._shown()
         end = window_end(report.healths, report.now)
         moment = _Moment(end, _lost_before(report), self._kpis.day(report.now))
         rows: list[Row] = []
         for section in self._sections:
             place = section.place
-            seen = self.counts.tallies(place.span_name, place.group)
-            tallies = summed_rest(seen, tuple([shown[name] for name in place.breakdown]))
+            tallies = self._tallies(place, place.span_name, shown)
             rows.extend(section.rows(tallies, reasons[place.span_name], moment))
         return rows
+
+    def movements(self, report: Report) -> list[Movement]:
+        """How far KPIs stand from their baselines, and why, of those of which it is known."""
+        shown = self._shown()
+        end, lost_before = window_end(report.healths, report.now), _lost_before(report)
+        found = []
+        for each in self._compared:
+            whole = each.place(())
+            stale = self._stale(report, self._spans[whole.span_name])
+            if stale is None and is_known(each, end, lost_before):
+                found.append(self._movements.of(each, partial(self._periods, each, shown)))
+        return found
+
+    def _periods(
+        self, each: Compared, shown: Mapping[str, Shown], breakdown: tuple[str, ...]
+    ) -> Periods:
+        place = each.place(breakdown)
+        return Periods(
+            self._tallies(place, each.baseline, shown),
+            self._tallies(place, place.span_name, shown),
+        )
+
+    def _stale(self, report: Report, span: Span) -> str | None:
+        length = span.seconds + span.shift_seconds
+        return stale_reason(report, self._kpis.layout.token, length)
+
+    def _shown(self) -> dict[str, Shown]:
+        tallies = partial(self.counts.tallies, self._longest)
+        return shown_values(self._kpis.layout.dimensions, self._ranking, tallies)
+
+    def _tallies(
+        self, place: Place, window: str, shown: Mapping[str, Shown]
+    ) -> Mapping[Segment, Tally]:
+        """The tallies of a place's segments in a window of the counts."""
+        seen = self.counts.tallies(window, place.group)
+        return summed_rest(seen, tuple([shown[name] for name in place.breakdown]))
 
     def _history(self, place: Place, span: Span) -> AlertHistory | None:
         """What judges the segments of a place; it listens to the counts from now on."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from agents import cli
-from agents.exporter.families import kpi_families, score_families
+from agents.exporter.families import kpi_families, movement_families, score_families
 from streams.kpis.load import parse_kpis
 from streams.kpis.schema import kpi_schema
 from streams.kpis.sizing import kpi_cost
+from streams.scores.movements import Movement
 from streams.scores.rows import AlertView, Row
 from tests.kpi_texts import kpi_text
 
@@ -145,7 +146,11 @@ def test_series_are_those_of_the_exporter() -> None:
         )
         for window in file.windows
     ]
-    families = [*score_families(rows, file), *kpi_families(file, 1_800_000_000)]
+    families = [
+        *score_families(rows, file),
+        *movement_families([Movement("csat", "24h", {((), ()): 78.0}, {})], file),
+        *kpi_families(file, 1_800_000_000),
+    ]
     shown = sum(len(family.samples) for family in families)
     assert kpi_cost(file.kpis["csat"], file) == (1, shown)
 

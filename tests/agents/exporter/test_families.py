@@ -3,9 +3,17 @@ from __future__ import annotations
 import msgspec
 from prometheus_client.core import GaugeMetricFamily
 
-from agents.exporter.families import kpi_families, pipeline_families, score_families
+from agents.exporter.families import (
+    kpi_families,
+    movement_families,
+    pipeline_families,
+    score_families,
+)
 from streams.counts.reader import PartitionReport, Report
 from streams.kpis.load import parse_kpis
+from streams.scores.drivers import Attribution, Part
+from streams.scores.moments import Moments
+from streams.scores.movements import Movement
 from streams.scores.rows import AlertView, Row
 from streams.scores.states import PartitionHealth
 from tests.kpi_texts import kpi_text
@@ -32,6 +40,7 @@ kpis:
 )
 
 NOW = 1_790_000_000.0
+MANY = Moments(100, 8_000, 800_000)
 
 ROW = Row(
     kpi="csat",
@@ -101,6 +110,24 @@ def test_no_answers_give_no_score() -> None:
     assert [[], [], []] == [found[name] for name in empty]
     assert [(PLACE, 0)] == found["feedback_kpi_answers"]
     assert 1.0 == {labels["state"]: v for labels, v in found["feedback_kpi_state"]}["idle"]
+
+
+def test_drivers_are_those_named_the_rest_and_mix() -> None:
+    """The series of a breakdown sum to the change; a segment that is not named is in the rest."""
+    router, phone = Part(("router",), MANY, MANY, -5.0, 0.5), Part(("phone",), MANY, MANY, -0.5, 0)
+    found = Attribution(85.0, 80.0, (router, phone), (router,))
+    baselines = {((), ()): 85.0, (("product",), ("router",)): 80.0}
+    movement = Movement("csat", "24h", baselines, {("product",): found})
+    all_of = PLACE | {"breakdown": "all", "product": ""}
+    split = PLACE | {"product": ""}
+    assert {
+        "feedback_kpi_baseline_score": [(all_of, 85.0), (PLACE, 80.0)],
+        "feedback_kpi_driver_points": [
+            (split | {"part": "mix"}, 0.5),
+            (split | {"part": "rate"}, -0.5),
+            (PLACE | {"part": "rate"}, -5.0),
+        ],
+    } == samples(movement_families([movement], KPIS))
 
 
 def test_outcomes_are_shown_of_one_window() -> None:

@@ -52,10 +52,14 @@ def test_series_of_a_kpi_without_splits() -> None:
 
 
 def test_series_of_a_kpi_with_everything() -> None:
-    """52 x 22 and 22 segments, the whole, and 52 that only alert; a benchmark; 53 alerts."""
+    """52 x 22 and 22 segments, the whole, and 52 that only alert; a benchmark; 53 alerts.
+
+    Of each of two breakdowns ten segments may be named as drivers, beside mix and the rest.
+    """
     file = parse_kpis(EVERYTHING)
     split = 52 * 22 + 22 + 1 + 52
-    assert kpi_cost(file.kpis["csat"], file) == (split, split * (4 * 10 + 2) + 3 + 1 + 53 * 3)
+    series = split * (4 * 10 + 2) + 3 + 1 + 53 * 4 + 2 * 12
+    assert kpi_cost(file.kpis["csat"], file) == (split, series)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,11 @@ class TestParts:
         found = attributed(before, now)
         assert (-25.0, -25.0) == pytest.approx((found.change, found.mix))
 
+    def test_all_segments_are_new(self) -> None:
+        """After every product was renamed, all of the change is mix and nobody is named."""
+        found = attributed(segments(old=satisfied(90, 100)), segments(new=satisfied(60, 100)))
+        assert (-30.0, -30.0, []) == (found.change, found.mix, names(found))
+
     def test_few_answers_are_pooled(self) -> None:
         """Segments under min_answers in a period are one part without a name."""
         before = segments(a=satisfied(80, 100), b=satisfied(8, 10), c=satisfied(40, 50))
@@ -146,6 +151,16 @@ class TestNamed:
         before = segments(**{name: satisfied(850, 1000) for name in "abcdefgh"})
         now = before | segments(a=satisfied(550, 1000))
         assert ["a"] == names(attributed(before, now))
+
+    def test_repeat_respondents_prove_less(self) -> None:
+        """A fall that names a segment is chance where each answer was given four times."""
+        before = segments(**{name: satisfied(850, 1000) for name in "abcdefgh"})
+        now = before | segments(a=satisfied(790, 1000))
+        found = [
+            attribute(before, now, scale=PERCENT, min_answers=30, design_effect=effect)
+            for effect in (1, 4)
+        ]
+        assert [["a"], []] == [names(each) for each in found if each]
 
     def test_of_two_the_one_that_moved_as_the_score(self) -> None:
         """Two segments differ from each other alike: the one that explains the change is named."""
