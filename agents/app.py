@@ -22,6 +22,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from agents.metrics import WorkerMetrics
+from agents.worker.append_only_file import AppendOnlyFile
 from agents.worker.counting import Counting
 from agents.worker.letters import DeadLetters
 from agents.worker.topic_guard import TopicGuard
@@ -132,6 +133,7 @@ def create_app(settings: Settings, layout: Layout, facts: TopicFacts) -> App:
         guard=TopicGuard(settings, redis, facts),
         metrics=WorkerMetrics(registry),
         fail=app.fail,
+        append_only_file=AppendOnlyFile(redis),
     )
     # Without acknowledgements Faust's own tracking of offsets plays no part.
     topic = app.topic(settings.topic, schema=BatchSchema(), acks=False)

@@ -21,6 +21,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from agents.worker.reading import Reached
 from streams.errors import ConfigurationError, Unavailable
 from streams.ledger.folded import Folded
 from streams.ledger.ledger import NOTHING_SWEPT, Applied, Known, Ledger, Moved, Swept, mismatch
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from agents.metrics import WorkerMetrics
+    from agents.worker.append_only_file import AppendOnlyFile
     from agents.worker.letters import DeadLetters
     from agents.worker.reading import Batch, Reading
     from agents.worker.topic_guard import TopicGuard
@@ -80,6 +82,7 @@ class Counting:
         guard: TopicGuard,
         metrics: WorkerMetrics,
         fail: Callable[[BaseException], None],
+        append_only_file: AppendOnlyFile,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`fail` ends the process with an error that no retry can mend."""
@@ -89,13 +92,14 @@ class Counting:
         self.guard = guard
         self.metrics = metrics
         self.fail = fail
+        self.append_only_file = append_only_file
         self.clock = clock
         self.readings: set[Reading] = set()
         self.assigned_once = False
         self.redis_answered_at: float | None = None
         self.letters_waiting = 0
         self._topic_checked = False
-        self._reached: dict[int, int] = {}
+        self._reached: dict[int, Reached] = {}
         self._past_the_end: set[int] = set()
         self._swept_at: dict[int, float] = {}
         self._trimmed_at: dict[int, float] = {}
@@ -140,8 +144,8 @@ class Counting:
         1. Make sure that the topic is the one that was counted.
         2. Read the ledger; without one, begin at the log's start.
         3. A position past the log's end belongs to another log.
-        4. A position before what had been reached, by us or by who committed to Kafka: Redis lost
-           writes, so begin a new epoch.
+        4. A position before what had been reached, by us or by who committed to Kafka, in an epoch
+           that has not ended since: Redis lost writes, so begin a new epoch.
         5. A position before the log's start: those offsets have expired.
         """
         # 1.
@@ -150,22 +154,24 @@ class Counting:
             self._topic_checked = True
         # 2.
         partition = tp.partition
-        state = await self.ledger.open(partition, bounds.log_start)
+        known = [r for r in (self._reached.get(partition), bounds.committed) if r is not None]
+        epochs = [reached.epoch for reached in known]
+        state = await self.ledger.open(partition, bounds.log_start, ended=epochs)
         self.redis_answered_at = time.monotonic()
         if state.created:
             # What is stored of the topic may have been lost together with the ledger.
             await self.guard.compare(self.guard.facts)
-            self._report_new(tp, bounds)
+            self._report_new(tp, bounds, known)
+            await self.ledger.reported(partition)
         # 3.
         if state.position > bounds.log_end:
             self._doubt_past_the_end(tp, state.position, bounds.log_end)
         self._past_the_end.discard(partition)
         # 4. and 5.
-        committed = bounds.committed or 0
-        reached = 0 if state.created else max(self._reached.get(partition, 0), committed)
-        if state.position < max(reached, bounds.log_start):
-            state = await self._restart(tp, state, bounds, reached)
-        self._reached[partition] = state.position
+        lost = [r for r in known if r.offset > state.position and r.epoch not in state.ended]
+        if lost or state.position < bounds.log_start:
+            state = await self._restart(tp, state, bounds, lost)
+        self._reached[partition] = Reached(state.position, state.epoch)
         return state
 
     def _doubt_past_the_end(self, tp: TP, position: int, log_end: int) -> None:
@@ -175,8 +181,8 @@ class Counting:
         self._past_the_end.add(tp.partition)
         raise Unavailable(f"{tp}: the ledger is at {position}, the log ended at {log_end}")
 
-    def _report_new(self, tp: TP, bounds: Bounds) -> None:
-        counted_to = max(bounds.committed or 0, self._reached.get(tp.partition, 0))
+    def _report_new(self, tp: TP, bounds: Bounds, known: Sequence[Reached]) -> None:
+        counted_to = max([reached.offset for reached in known], default=0)
         if counted_to > bounds.log_start:
             self.metrics.history_lost.inc()
             logger.error(
@@ -185,7 +191,9 @@ class Counting:
                 tp.topic, tp.partition, counted_to, bounds.log_start,
             )  # fmt: skip
 
-    async def _restart(self, tp: TP, state: State, bounds: Bounds, reached: int) -> State:
+    async def _restart(
+        self, tp: TP, state: State, bounds: Bounds, lost: Sequence[Reached]
+    ) -> State:
         if state.position < bounds.log_start:
             self.metrics.history_lost.inc()
             logger.error(
@@ -195,10 +203,11 @@ class Counting:
         else:
             logger.warning(
                 "%s[%d]: Redis went back from offset %d to %d: counting again from there",
-                tp.topic, tp.partition, reached, state.position,
+                tp.topic, tp.partition, max(reached.offset for reached in lost), state.position,
             )  # fmt: skip
         self.metrics.rewinds.inc()
-        await self.ledger.restart(state, max(state.position, bounds.log_start))
+        position = max(state.position, bounds.log_start)
+        await self.ledger.restart(state, position, ended=[reached.epoch for reached in lost])
         return await self.ledger.open(tp.partition, bounds.log_start)
 
     def begin(self, reading: Reading) -> Reading:
@@ -243,31 +252,42 @@ class Counting:
                 await self._deliver(folded)
             # 4.
             swept = await self._sweep(state, folded.recorded, now)
-            result = await self._apply(state, folded, end, swept, verified=False)
+            result = await self._apply(reading, folded, end, swept, verified=False)
             # 5.
-            if isinstance(result, Known):
+            if isinstance(result, Known) and not reading.closed:
                 folded = self.fold(records, result.entries, view, now)
-                result = await self._apply(state, folded, end, swept, verified=True)
+                result = await self._apply(reading, folded, end, swept, verified=True)
             # 6.
             if not isinstance(result, Applied):
-                logger.info("%s: the ledger has moved, reading again from it", reading.tp)
+                if not reading.closed:
+                    logger.info("%s: the ledger has moved, reading again from it", reading.tp)
                 reading.close()
                 return
-            self._reached[state.partition] = end
+            self._reached[state.partition] = Reached(end, state.epoch)
             self._observe(folded, len(records), time.perf_counter() - started)
+            if reading.closed:
+                return
 
     async def _apply(
-        self, state: State, folded: Folded, end: int, swept: Swept, *, verified: bool
+        self, reading: Reading, folded: Folded, end: int, swept: Swept, *, verified: bool
     ) -> Applied | Known | Moved:
         """Call the script until Redis answers; had a call worked whose reply was lost, it says so.
 
-        So the events of that batch are in this worker's own counters too.
+        So the events of that batch are in this worker's own counters too. A reading that is closed
+        meanwhile waits for the reply, but calls no more.
         """
         started = time.perf_counter()
         call = secrets.token_hex(8)
-        result = await self._insist(
-            lambda: self.ledger.apply(state, folded, end, verified=verified, swept=swept, call=call)
-        )
+        reading.applying = True
+        try:
+            result = await self._insist(
+                lambda: self.ledger.apply(
+                    reading.state, folded, end, verified=verified, swept=swept, call=call
+                ),
+                reading,
+            )
+        finally:
+            reading.applying = False
         self.metrics.redis_seconds.observe(time.perf_counter() - started)
         return result
 
@@ -281,7 +301,7 @@ class Counting:
         self._swept_at[state.partition] = now
         return await self._insist(lambda: self.ledger.sweep(state, min(recorded, now)))
 
-    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _insist(self, call: Callable[[], Awaitable[T]], reading: Reading | None = None) -> T:
         for attempt in count_from():
             try:
                 result = await call()
@@ -290,6 +310,8 @@ class Counting:
                     raise
                 self.report_waiting(f"Redis: {error}")
                 await asyncio.sleep(_pause(attempt))
+                if reading is not None and reading.closed:
+                    raise asyncio.CancelledError from error
             else:
                 self.redis_answered_at = time.monotonic()
                 return result
@@ -328,9 +350,18 @@ class Counting:
 
     async def beat(self, *, log_is_seen: Callable[[Reading], bool]) -> None:
         """Write each partition's health; find a ledger that went back, even without events."""
+        await self._renew_append_only_file()
         for reading in list(self.readings):
             if not reading.closed:
                 await self._beat(reading, log_is_seen(reading))
+
+    async def _renew_append_only_file(self) -> None:
+        try:
+            await self.append_only_file.renew()
+        except (RedisError, OSError) as error:
+            if not may_pass(error):
+                raise
+            self.report_waiting(f"Redis: {error}")
 
     async def _beat(self, reading: Reading, log_seen: bool) -> None:
         state = reading.state

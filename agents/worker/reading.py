@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 MOST_PENDING: Final = 2
 
 
+class Reached(NamedTuple):
+    """Up to which offset (exclusive) a partition was known to be counted, in one of its epochs.
+
+    The epoch is empty where it is not known: other tools may set committed offsets, too.
+    """
+
+    offset: int
+    epoch: str
+
+
 class Batch(NamedTuple):
     """Every readable record of a partition with an offset in [start, end).
 
@@ -35,7 +45,11 @@ class Batch(NamedTuple):
 
 
 class Reading:
-    """One read of `tp`; `state` is its ledger and `fetched` the next offset to hand over."""
+    """One read of `tp`; `state` is its ledger and `fetched` the next offset to hand over.
+
+    While its batch is `applying`, closing it waits for Redis's reply: the events of a batch that
+    was counted must be in this worker's own counters.
+    """
 
     def __init__(self, tp: TP, state: State, log_end: int) -> None:
         self.tp = tp
@@ -44,6 +58,7 @@ class Reading:
         self.log_end = log_end
         self.pending = 0
         self.closed = False
+        self.applying = False
         self.progressed_at = asyncio.get_running_loop().time()
         self.log_seen_at = self.progressed_at
         self.queue: asyncio.Queue[Batch] = asyncio.Queue()
@@ -74,5 +89,5 @@ class Reading:
     def close(self) -> None:
         """End this reading; batches of it no longer count."""
         self.closed = True
-        if self.task is not None:
+        if self.task is not None and not self.applying:
             self.task.cancel()

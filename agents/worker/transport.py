@@ -3,7 +3,7 @@
 Faust spends about 100 µs on each message (four asyncio tasks), so a message here is a batch.
 Kafka's committed offsets are advice: where a partition is read from is decided by the ledger.
 Overridden are parts of Faust 0.15.3 and aiokafka 0.14.0 that are not public: `getmany`,
-`perform_seek`, `force_commit`, `_thread`, `_create_worker_consumer`.
+`perform_seek`, `force_commit`, `_thread`, `_create_worker_consumer`, `_coordinator`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from agents.worker.counting import REDIS_AWAY
-from agents.worker.reading import Batch, Reading
+from agents.worker.reading import Batch, Reached, Reading
 from streams.errors import ConfigurationError, Unavailable
 
 if TYPE_CHECKING:
@@ -36,11 +36,14 @@ _LOG_SEEN_SECONDS: Final = 10.0
 
 
 class Bounds(NamedTuple):
-    """A partition as Kafka knows it: its first offset, the next to be written, the committed."""
+    """A partition as Kafka knows it: its first offset, the next to be written, the committed.
+
+    Beside the committed offset stands the epoch of the ledger that it was taken from.
+    """
 
     log_start: int
     log_end: int
-    committed: int | None
+    committed: Reached | None
 
 
 class _Fetched(NamedTuple):
@@ -92,15 +95,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         wanted = [TopicPartition(*tp) for tp in partitions]
         first = await consumer.beginning_offsets(wanted)
         last = await consumer.end_offsets(wanted)
-        return {TP(*tp): Bounds(first[tp], last[tp], await consumer.committed(tp)) for tp in wanted}
+        # `consumer.committed` asks for one partition at a time and gives no metadata.
+        committed = await consumer._coordinator.fetch_committed_offsets(wanted)  # noqa: SLF001
+        return {TP(*tp): Bounds(first[tp], last[tp], _reached(committed.get(tp))) for tp in wanted}
 
-    async def advise(self, offsets: Mapping[TP, int]) -> None:
+    async def advise(self, offsets: Mapping[TP, Reached]) -> None:
         """Commit `offsets`, for tools that show lag; to be called in this thread."""
         now = time.monotonic()
         self.tp_last_committed_at.update(dict.fromkeys(offsets, now))
         await self._ensure_consumer().commit(
-            {TopicPartition(*tp): OffsetAndMetadata(o, "") for tp, o in offsets.items()}
+            {TopicPartition(*tp): OffsetAndMetadata(*reached) for tp, reached in offsets.items()}
         )
+
+
+def _reached(committed: OffsetAndMetadata | None) -> Reached | None:
+    if committed is None or committed.offset < 0:
+        return None
+    return Reached(committed.offset, committed.metadata)
 
 
 class Consumer(driver.Consumer):
@@ -111,7 +122,7 @@ class Consumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.readings: dict[TP, Reading] = {}
-        self._advised: dict[TP, int] = {}
+        self._advised: dict[TP, Reached] = {}
 
     @property
     def counting(self) -> Counting:
@@ -273,11 +284,11 @@ class Consumer(driver.Consumer):
         start_new_transaction: bool = True,  # noqa: ARG002
     ) -> bool:
         """Commit the ledger's positions, if Kafka takes them within some seconds."""
-        offsets = {
-            tp: reading.state.position
+        reached = {
+            tp: Reached(reading.state.position, reading.state.epoch)
             for tp, reading in self.readings.items()
-            if self._advised.get(tp) != reading.state.position
         }
+        offsets = {tp: found for tp, found in reached.items() if self._advised.get(tp) != found}
         if not offsets:
             return False
         try:

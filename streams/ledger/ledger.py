@@ -8,7 +8,7 @@ whatever is retried, restarted, restored or still running elsewhere.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from importlib.resources import files
 from typing import Any, Final, NamedTuple, cast
 from zlib import crc32
@@ -30,12 +30,18 @@ SWEEP_ENTRIES: Final = 500
 # An entry is swept this much later than it counts as absent, for records judged a little earlier.
 _SWEEP_SLACK_SECONDS: Final = 3_600
 
+# Of epochs ended long ago nobody knows a position any more that could be taken for a newer one.
+_REMEMBERED_EPOCHS: Final = 20
+
 _FIRST_SHARD_KEY: Final = 4  # the place of event shard 0 in the script's KEYS
 _FIRST_BUCKET_KEY: Final = _FIRST_SHARD_KEY + EVENT_SHARDS
 
 
 class State(msgspec.Struct):
-    """A partition's ledger as its owner last knew it; `position` is the next offset to apply."""
+    """A partition's ledger as its owner last knew it; `position` is the next offset to apply.
+
+    Whatever was known of it in one of the epochs that have `ended` holds no longer.
+    """
 
     partition: int
     position: int
@@ -44,6 +50,7 @@ class State(msgspec.Struct):
     values: AdmittedValues
     layouts: Mapping[int, Layout]
     created: bool = False
+    ended: tuple[str, ...] = ()
     sweep_shard: int = 0
     sweep_cursor: int = 0
 
@@ -107,26 +114,26 @@ class Ledger:
         self._restart = redis.register_script(_script("restart"))
         self._heartbeat = redis.register_script(_script("heartbeat"))
         self._shard_keys: dict[int, list[str]] = {}
-        self._new_epochs: dict[int, str] = {}
 
     def keys(self, partition: int) -> PartitionKeys:
         """The keys of one partition."""
         return PartitionKeys(self._topic, partition)
 
-    async def open(self, partition: int, log_start: int = 0) -> State:
+    async def open(self, partition: int, log_start: int = 0, *, ended: Iterable[str] = ()) -> State:
         """Read a partition's ledger; a new one begins at `log_start`, the log's first offset.
 
+        `ended` are epochs of ledgers before, of which there is nothing left if this one is new.
+        It is `created` until `reported` is called.
         Raises `StorageMismatch` where the counts were written under another layout that is not
         older than ours.
         """
         keys = self.keys(partition)
         layout = self._layout
         complete_from = "0" if log_start == 0 else "unknown"
-        # Kept until a reply is heard: by its epoch the ledger tells a creation told in vain.
-        epoch = self._new_epochs.setdefault(partition, _token())
-        args = (epoch, layout.version, layout.token, msgspec.json.encode(layout), log_start)
-        reply = await self._open(keys=[keys.ledger, keys.values], args=[*args, complete_from])
-        del self._new_epochs[partition]
+        args = (_token(), layout.version, layout.token, msgspec.json.encode(layout), log_start)
+        reply = await self._open(
+            keys=[keys.ledger, keys.values], args=[*args, complete_from, ",".join(ended)]
+        )
         if reply[0] == b"mismatch":
             raise mismatch(layout, reply[1].decode())
         fields = dict(zip(reply[1][::2], reply[1][1::2], strict=True))
@@ -137,8 +144,13 @@ class Ledger:
             complete_from=fields[b"complete_from"].decode(),
             values=AdmittedValues(layout, dict(zip(reply[2][::2], reply[2][1::2], strict=True))),
             layouts=_layouts(fields),
-            created=reply[0] == b"created",
+            created=b"new" in fields,
+            ended=tuple(fields.get(b"ended", b"").decode().split(",")),
         )
+
+    async def reported(self, partition: int) -> None:
+        """Whoever must know has been told that the ledger is new."""
+        await self._redis.hdel(self.keys(partition).ledger, "new")
 
     async def apply(
         self,
@@ -187,14 +199,17 @@ class Ledger:
             state.values.accept(folded.values)
         return Applied()
 
-    async def restart(self, state: State, position: int) -> None:
+    async def restart(self, state: State, position: int, *, ended: Iterable[str] = ()) -> None:
         """Begin a new epoch at `position`; without effect if the ledger has moved meanwhile.
 
-        A position ahead of the stored one skips offsets that Kafka no longer has.
+        A position ahead of the stored one skips offsets that Kafka no longer has. `ended` are
+        epochs that end besides the stored one: of some of them Redis may know nothing any more.
         """
         keys = self.keys(state.partition)
+        over = dict.fromkeys((*state.ended, state.epoch, *ended))
+        kept = ",".join([*over][-_REMEMBERED_EPOCHS:])
         await self._restart(
-            keys=[keys.ledger], args=[state.position, state.epoch, _token(), position]
+            keys=[keys.ledger], args=[state.position, state.epoch, _token(), position, kept]
         )
 
     async def heartbeat(self, state: State, log_end: int | None) -> tuple[int, str] | None:

@@ -1,15 +1,16 @@
 -- Read a partition's ledger; create it where there is none, raise its layout to a newer one.
 -- `layout_from:<version>` is the offset from which a layout is counted by; an audit needs it.
+-- `new` stands until the owner has reported what was lost before, also where no reply was heard.
 --
 -- KEYS: 1 ledger, 2 values
--- ARGV: 1 a new epoch, the same until a reply has been heard; 2 version,
---       3 layout token (version:hash), 4 layout as JSON, 5 the log's first offset,
---       6 complete_from for a new ledger
+-- ARGV: 1 a new epoch, 2 version, 3 layout token (version:hash), 4 layout as JSON,
+--       5 the log's first offset; for a new ledger: 6 complete_from, 7 the epochs that it ends
 local position = redis.call('HGET', KEYS[1], 'position')
 if not position then
   redis.call('DEL', KEYS[1], KEYS[2])
   redis.call('HSET', KEYS[1], 'position', ARGV[5], 'epoch', ARGV[1], 'layout', ARGV[3],
-    'complete_from', ARGV[6], 'layout:' .. ARGV[2], ARGV[4], 'layout_from:' .. ARGV[2], ARGV[5])
+    'complete_from', ARGV[6], 'layout:' .. ARGV[2], ARGV[4], 'layout_from:' .. ARGV[2], ARGV[5],
+    'ended', ARGV[7], 'new', 1)
 else
   local stored = redis.call('HGET', KEYS[1], 'layout') or '0:'
   if stored ~= ARGV[3] then
@@ -19,7 +20,4 @@ else
       'layout_from:' .. ARGV[2], position)
   end
 end
--- Whoever's epoch it is has created it, and must hear so also where the first reply was lost.
-local created = not position or redis.call('HGET', KEYS[1], 'epoch') == ARGV[1]
-return {created and 'created' or 'open', redis.call('HGETALL', KEYS[1]),
-  redis.call('HGETALL', KEYS[2])}
+return {'open', redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2])}

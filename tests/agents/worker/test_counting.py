@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
@@ -15,7 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from agents.metrics import WorkerMetrics
 from agents.worker import counting
 from agents.worker.counting import SLICE_BYTES, SLICE_EVENTS, Counting, slices
-from agents.worker.reading import Reading
+from agents.worker.reading import Reached, Reading
 from agents.worker.transport import Bounds
 from streams.errors import StorageMismatch, Unavailable
 from streams.ledger.admitted import AdmittedValues
@@ -26,7 +27,7 @@ from tests.feedback_log import CUSTOMER_KEY, LAYOUT, PARTITIONS, RIGHT_IDS, STAR
 from tests.memory_ledger import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from streams.ledger.folded import Refused
 
@@ -47,30 +48,38 @@ class FakeLedger:
         self.lost_reply = False
         self.last_call = ""
         self.created = False
+        self.told = 0
+        self.ended: tuple[str, ...] = ()
+        self.before_reply: Callable[[], None] = lambda: None
         self.swept_at: list[float] = []
         self.restarted_at: list[int] = []
         self.health: list[int | None] = []
         self.trimmed = 0
         self.stored: tuple[int, str] | None = None
 
-    async def open(self, partition: int, log_start: int) -> State:
+    async def open(self, partition: int, log_start: int, *, ended: Iterable[str] = ()) -> State:
         """Read the ledger."""
         self.steps.append("open")
         self._fail()
         if self.created:
             self.store = Store()
             self.store.position = log_start
+            self.ended = tuple(ended)
         table = AdmittedValues(LAYOUT, dict(self.store.values))
-        state = State(
+        return State(
             partition, self.store.position, f"{self.store.epoch}", "0", table, {1: LAYOUT},
-            created=self.created,
+            created=self.created, ended=self.ended,
         )  # fmt: skip
-        self.created = False
-        return state
 
-    async def restart(self, state: State, position: int) -> None:
+    async def reported(self, partition: int) -> None:
+        """Note that it was."""
+        del partition
+        self.created = False
+        self.told += 1
+
+    async def restart(self, state: State, position: int, *, ended: Iterable[str]) -> None:
         """Begin a new epoch."""
-        del state
+        self.ended = (*self.ended, state.epoch, *ended)
         self.steps.append("restart")
         self.restarted_at.append(position)
         self.store.epoch += 1
@@ -82,6 +91,7 @@ class FakeLedger:
         """Compare and set; a call sent again is told that it was applied."""
         del swept
         self.steps.append("apply verified" if verified else "apply")
+        self.before_reply()
         if not self.lost_reply:
             self._fail()
         if call == self.last_call:
@@ -184,6 +194,7 @@ class Rig:
         self.guard = FakeGuard(self.steps)
         self.registry = CollectorRegistry()
         self.errors: list[BaseException] = []
+        self.file = AsyncMock()
         self.clock = float(START)
         parts: dict[str, Any] = {
             "ledger": self.ledger, "letters": self.letters, "guard": self.guard,
@@ -193,6 +204,7 @@ class Rig:
             metrics=WorkerMetrics(self.registry),
             fail=self.errors.append,
             clock=lambda: self.clock,
+            append_only_file=self.file,
             **parts,
         )
         self.letters.counting = self.counting
@@ -431,6 +443,41 @@ def test_a_reading_counts_its_batches_in_order_until_it_is_closed(rig: Rig) -> N
     assert rig.errors == []
 
 
+def test_a_closed_reading_waits_for_the_reply_under_way(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its events were counted, so they are in the worker's own counters; no slice follows."""
+    monkeypatch.setattr(counting, "SLICE_EVENTS", 2)
+
+    async def work() -> None:
+        reading = rig.counting.begin(await rig.reading())
+        rig.ledger.before_reply = reading.close
+        reading.queue.put_nowait(reading.batch(LOG, 20))
+        await turns(20)
+        assert rig.counting.readings == set()
+
+    run(work())
+    assert rig.ledger.store.position == 2
+    assert rig.metric("feedback_events_total", outcome="applied") == 2
+    assert rig.errors == []
+
+
+def test_a_closed_reading_does_not_call_again(rig: Rig) -> None:
+    """While Redis is away it lets go of its batch, which belongs to the next reading."""
+
+    async def work() -> None:
+        reading = rig.counting.begin(await rig.reading())
+        rig.ledger.failures = [RedisConnectionError("gone")] * 5
+        rig.ledger.before_reply = reading.close
+        reading.queue.put_nowait(reading.batch(LOG, 20))
+        await turns(20)
+        assert rig.counting.readings == set()
+
+    run(work())
+    assert rig.steps == ["check", "open", "apply"]
+    assert rig.errors == []
+
+
 def test_an_unexpected_error_ends_the_process(rig: Rig) -> None:
     """It is handed on, never swallowed: the partition would stand still in silence."""
     error = ValueError("a bug")
@@ -516,8 +563,50 @@ def test_an_empty_redis_where_offsets_were_counted_is_a_loss_of_history(
 ) -> None:
     """Kafka's committed offset remembers that they were."""
     rig.ledger.created = True
-    assert opened(rig, Bounds(3, 30, committed)).position == 3
+    bounds = Bounds(3, 30, None if committed is None else Reached(committed, "before"))
+    assert opened(rig, bounds).position == 3
     assert rig.metric("feedback_history_lost_total") == expected
+    opened(rig, bounds)
+    assert rig.metric("feedback_history_lost_total") == expected
+    assert (rig.ledger.told, rig.ledger.restarted_at) == (1, [])
+
+
+def test_one_rollback_begins_one_epoch(rig: Rig) -> None:
+    """Whoever opens the ledger next still finds the old committed offset: it is of an ended epoch.
+
+    A later rollback, found by an offset of the new epoch, begins another.
+    """
+    rig.ledger.store.position = 5
+    bounds = Bounds(0, 30, Reached(20, "0"))
+    epoch = opened(rig, bounds).epoch
+    other = Rig()
+    other.ledger.store, other.ledger.ended = rig.ledger.store, rig.ledger.ended
+    assert opened(other, bounds).epoch == epoch
+    assert other.metric("feedback_rewinds_total") == 0
+    rig.ledger.store.position = 4
+    opened(other, Bounds(0, 30, Reached(5, epoch)))
+    assert other.ledger.restarted_at == [4]
+
+
+def test_an_epoch_that_redis_lost_is_ended_too(rig: Rig) -> None:
+    """A copy from before the last rollback knows neither that epoch nor what it counted."""
+    rig.ledger.store.position = 3
+    bounds = Bounds(0, 30, Reached(20, "of which the copy knows nothing"))
+    opened(rig, bounds)
+    opened(rig, bounds)
+    assert rig.ledger.restarted_at == [3]
+
+
+def test_what_another_owner_has_dealt_with_is_not_found_again(rig: Rig) -> None:
+    """A worker that gets a partition back remembers what Redis lost meanwhile."""
+
+    async def count_all() -> None:
+        reading = await rig.reading()
+        await rig.counting.count(reading.batch(LOG, 20))
+
+    run(count_all())
+    rig.ledger.store.position, rig.ledger.store.epoch, rig.ledger.ended = 9, 1, ("0",)
+    assert opened(rig, Bounds(0, 30, None)).position == 9
     assert rig.ledger.restarted_at == []
 
 
@@ -600,6 +689,14 @@ def test_a_heartbeat_finds_a_ledger_that_went_back(rig: Rig, stored: tuple[int, 
 def test_a_heartbeat_waits_for_redis(rig: Rig) -> None:
     """Redis away is no reason to read again."""
     assert not beaten(rig, failures=[RedisConnectionError("gone")]).closed
+
+
+def test_each_beat_looks_whether_redis_was_started(rig: Rig) -> None:
+    """Its append-only file may be torn; while Redis is away there is nothing to ask."""
+    rig.file.renew.side_effect = [None, RedisConnectionError("gone")]
+    beaten(rig)
+    assert not beaten(rig).closed
+    assert rig.file.renew.await_count == 2
 
 
 def test_names_of_buckets_are_trimmed_now_and_then(rig: Rig) -> None:

@@ -19,7 +19,6 @@ from hypothesis.stateful import (
 )
 from redis.crc import key_slot
 from redis.exceptions import OutOfMemoryError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams.audit.comparison import Difference, Scope, differences
 from streams.audit.plain_model import PlainModel
@@ -94,6 +93,7 @@ def test_a_new_ledger_begins_at_the_logs_start(connection: Connection) -> None:
 def test_opening_again_changes_nothing(connection: Connection) -> None:
     """A second worker reads the same state, and writes nothing."""
     first = RedisOwner(connection)
+    connection.run(first.ledger.reported(0))
     first.count(LOG)
     before = connection.everything()
     second = RedisOwner(connection).state
@@ -103,30 +103,31 @@ def test_opening_again_changes_nothing(connection: Connection) -> None:
     )  # fmt: skip
 
 
-class _Deaf:
-    """A script whose first reply is lost, once Redis has run it."""
-
-    def __init__(self, script: Any, times: int) -> None:
-        self._script = script
-        self._times = times
-
-    async def __call__(self, **arguments: Any) -> Any:
-        reply = await self._script(**arguments)
-        if self._times:
-            self._times -= 1
-            raise RedisTimeoutError("no reply")
-        return reply
+def test_a_new_ledger_is_told_until_somebody_has_reported_it(connection: Connection) -> None:
+    """Also where the first reply was lost, or its reader died: no loss of history is silent."""
+    ledger = RedisOwner(connection).ledger
+    assert connection.run(ledger.open(0)).created
+    connection.run(ledger.reported(0))
+    assert not connection.run(ledger.open(0)).created
+    connection.redis.flushall()
+    connection.run(ledger.reported(0))
+    assert {} == connection.everything()
 
 
-def test_a_creation_is_told_also_when_its_reply_was_lost(connection: Connection) -> None:
-    """Whoever created a ledger must hear so, or a loss of history is not reported; once."""
-    ledger = Ledger(connection.client, TOPIC, LAYOUT)
-    ledger._open = cast("Any", _Deaf(ledger._open, 2))
-    for _ in range(2):
-        with pytest.raises(RedisTimeoutError):
-            connection.run(ledger.open(0, 7))
-    assert connection.run(ledger.open(0, 7)).created
-    assert not connection.run(ledger.open(0, 7)).created
+def test_a_ledger_remembers_the_epochs_that_have_ended(connection: Connection) -> None:
+    """Those of ledgers before it, its own, and those that the copy in Redis knew nothing of."""
+    owner = RedisOwner(connection)
+    connection.redis.flushall()
+    first = connection.run(owner.ledger.open(0, ended=["a", "b"]))
+    assert ("a", "b") == first.ended
+    connection.run(owner.ledger.restart(first, 0, ended=["b", "c"]))
+    state = owner.read()
+    assert ("a", "b", first.epoch, "c") == state.ended
+    for n in range(30):
+        connection.run(owner.ledger.restart(state, 0, ended=[f"{n}"]))
+        state = owner.read()
+    assert 20 == len(state.ended)
+    assert "29" == state.ended[-1]
 
 
 def test_each_empty_start_has_its_own_epoch(connection: Connection) -> None:
