@@ -194,6 +194,8 @@ _TEMPLATES = """\
 {{ if eq .Status "resolved" }}Resolved: {{ end -}}
 {{ template "feedback.plain" .Annotations.summary }}
 {{ template "feedback.plain" .Annotations.description }}
+{{ with .Annotations.why }}{{ template "feedback.plain" . }}
+{{ end -}}
 What to do: {{ .Annotations.runbook }}
 
 {{ end -}}

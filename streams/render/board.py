@@ -120,7 +120,8 @@ def _scores(queries: promql.Queries) -> Iterator[Any]:
         "Scores now",
         "Each score with its interval and the number of answers behind it. Insufficient: too "
         "few answers to judge. Idle: no answers, nothing wrong. Stale: not to be trusted now. "
-        "Band: the KPI file's colours for the score; it pages nobody.",
+        "Band: the KPI file's colours for the score; it pages nobody. Baseline: the score of the "
+        "28 days before, in the window that the KPI's alert judges.",
         [
             Query("score", queries.chosen("score")),
             Query("lower", queries.chosen("score_lower")),
@@ -129,6 +130,7 @@ def _scores(queries: promql.Queries) -> Iterator[Any]:
             Query("state", queries.chosen_state()),
             Query("floor", queries.fixed("floor")),
             Query("target", queries.fixed("target")),
+            Query("baseline", queries.chosen("baseline_score")),
             Query("info", queries.info()),
             *bands,
         ],
@@ -171,6 +173,18 @@ def _segments(queries: promql.Queries) -> Iterator[Any]:
         "no segment has enough answers",
     )
     yield named_kpis(worst, queries.catalogue.faces)
+    if queries.catalogue.dimensions:
+        drivers = listing(
+            "Why it moved",
+            "The distance from the baseline, divided among what moved the score; each breakdown "
+            "sums to all of it. A segment is named where it moved otherwise than the rest, by more "
+            "than chance; rate without a segment is all others. Mix: answers came from other "
+            "segments than before.",
+            [Query("points", queries.drivers())],
+            [],
+            "no KPI with an alert and a breakdown has a baseline yet",
+        )
+        yield named_kpis(drivers, queries.catalogue.faces)
 
 
 def _alerts(queries: promql.Queries) -> Iterator[Any]:

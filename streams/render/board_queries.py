@@ -105,6 +105,10 @@ class Queries(NamedTuple):
         judged = f"{self._of_segments(bound, *matchers)} unless {too_few}"
         return f"{choose} by (kpi) ({WORST}, {judged})"
 
+    def drivers(self) -> str:
+        """What moved each chosen KPI since its baseline, in whatever window its alert has."""
+        return 'sort(max without (instance, job) (feedback_kpi_driver_points{kpi=~"$kpi"}))'
+
     def firing(self) -> str:
         """What fires now, without what tells one Prometheus from another."""
         names = ("alertname", "severity", "owner", "kpi", *self.catalogue.segment_labels)

@@ -15,6 +15,7 @@ from streams.render import (
     prometheus,
     rules,
     score_tests,
+    why_tests,
 )
 from streams.render.alertmanager import Receivers
 from streams.render.prometheus import Targets
@@ -55,6 +56,7 @@ def render(catalogue: Catalogue, deployment: Deployment = COMPOSE) -> list[Rende
         Rendered(rules.RULES_PATH, rules.render_rules(catalogue)),
         Rendered(prometheus.CONFIG_PATH, prometheus.render_prometheus(targets)),
         Rendered(score_tests.TESTS_PATH, score_tests.render_score_tests(catalogue)),
+        Rendered(why_tests.TESTS_PATH, why_tests.render_why_tests(catalogue)),
         Rendered(held_tests.TESTS_PATH, held_tests.render_held_tests(catalogue)),
         Rendered(
             pipeline_tests.TESTS_PATH,

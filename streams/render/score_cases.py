@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from streams.render.catalogue import runbook
 from streams.render.rule_cases import Alert, Labels, Series, firing, series
 from streams.render.score_rules import SCORE_ALERTS
+from streams.render.why import NOT_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +72,7 @@ def score_alert(
     title: str = TITLE,
     shown: Labels = SHOWN,
     floor: str = "75",
+    why: str = NOT_KNOWN,
 ) -> Alert:
     """The alert that fires; `place` is the segment as its summary says it, with a comma before."""
     kept = {name: value for name, value in labels.items() if value}
@@ -87,6 +89,7 @@ def score_alert(
             "title": title,
             **shown,
             "reason": reason,
+            "why": why,
             "runbook": runbook(SCORE_ALERTS[severity]),
         },
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from streams.render.catalogue import runbook
+from streams.render.why import why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +96,7 @@ def _score_alert(catalogue: Catalogue, severity: str) -> dict[str, Any]:
             "upper": upper,
             "answers": answers,
             "reason": _reasons(catalogue),
+            "why": why(catalogue, HOLD),
             "runbook": runbook(SCORE_ALERTS[severity]),
         },
     }

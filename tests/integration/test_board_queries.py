@@ -20,14 +20,24 @@ from prometheus_client.registry import Collector
 from agents import metrics
 from agents.embedded.process import wait_until
 from agents.embedded.prometheus import Prometheus
-from agents.exporter.families import kpi_families, pipeline_families, score_families, single
+from agents.exporter.families import (
+    kpi_families,
+    movement_families,
+    pipeline_families,
+    score_families,
+    single,
+)
 from agents.exporter.metrics_server import serve
 from streams.counts.reader import PartitionReport, Report
+from streams.kpis.formulas import PERCENT
 from streams.kpis.load import load_kpis
 from streams.render.board_queries import Queries
 from streams.render.catalogue import Catalogue
 from streams.render.files import Deployment, render, write
 from streams.render.prometheus import Targets
+from streams.scores.drivers import attribute
+from streams.scores.moments import Moments
+from streams.scores.movements import Movement
 from streams.scores.rows import AlertView, Row, breakdown_label
 from streams.scores.states import STATES, PartitionHealth
 
@@ -47,6 +57,24 @@ ROUTER = 'Wi-Fi "router"'
 CHOSEN = {"product": ROUTER, "channel": "chat", "region": "EU"}
 
 Variables = dict[str, str]
+Tallied = dict[tuple[str, ...], Moments]
+
+
+def satisfied(count: int, answers: int) -> Moments:
+    return Moments(answers, 100 * count, 10_000 * count)
+
+
+def moved() -> Movement:
+    """Csat fell from 85 to 60: the router's by 50, phone's not."""
+    before: Tallied = {(ROUTER,): satisfied(850, 1_000), ("phone",): satisfied(850, 1_000)}
+    now: Tallied = {(ROUTER,): satisfied(70, 200), ("phone",): satisfied(170, 200)}
+    found = attribute(before, now, scale=PERCENT, min_answers=30)
+    assert found is not None
+    baselines = {((), ()): 85.0, (("product",), (ROUTER,)): 85.0}
+    return Movement("csat", "24h", baselines, {("product",): found})
+
+
+MOVED = moved()
 
 
 def row(kpi: Kpi, window: str, breakdown: tuple[str, ...], state: str) -> Row:
@@ -96,6 +124,7 @@ class Exporter(Collector):
         report = Report(now, 1, (partition,), 400_000_000, 1_000_000_000)
         return [
             *score_families(rows(KPIS), KPIS),
+            *movement_families([MOVED], KPIS),
             *kpi_families(KPIS, now),
             *pipeline_families(report, TOPIC),
             single(metrics.REDIS_UP, 1),
@@ -246,21 +275,41 @@ def test_the_variables_find_their_values(prometheus: Prometheus) -> None:
             assert value in json.load(reply)["data"]
 
 
-def test_a_fired_alert_names_segment_value_interval_and_answers(prometheus: Prometheus) -> None:
-    """In the words that a person gets."""
-    with urllib.request.urlopen(  # noqa: S310 - our own server
-        f"{prometheus.url}/api/v1/alerts", timeout=10
-    ) as reply:
+def fired(server: Prometheus, kpi: str, breakdown: str) -> dict[str, Any]:
+    """The one alert of a KPI's daily scores in a breakdown."""
+    with urllib.request.urlopen(f"{server.url}/api/v1/alerts", timeout=10) as reply:  # noqa: S310 - our own server
         alerts = json.load(reply)["data"]["alerts"]
-    fired = [
+    place = (kpi, breakdown, "24h")
+    (found,) = (
         alert
         for alert in alerts
-        if (alert["labels"].get("kpi"), alert["labels"].get("breakdown")) == ("csat", "product")
-        and alert["labels"]["window"] == "24h"
-    ]
-    assert ["FeedbackScorePage"] == [alert["labels"]["alertname"] for alert in fired]
-    assert "support-team" == fired[0]["labels"]["owner"]
+        if tuple(alert["labels"].get(name) for name in ("kpi", "breakdown", "window")) == place
+    )
+    alert: dict[str, Any] = found
+    return alert
+
+
+def test_a_fired_alert_names_segment_value_interval_and_answers(prometheus: Prometheus) -> None:
+    """In the words that a person gets."""
+    alert = fired(prometheus, "csat", "product")
+    assert "FeedbackScorePage" == alert["labels"]["alertname"]
+    assert "support-team" == alert["labels"]["owner"]
     assert (
         f"Customer satisfaction, over 24h, product {ROUTER}: 60 (interval 55 to 65, n = 400)"
-    ) == fired[0]["annotations"]["summary"]
-    assert "floor" == fired[0]["annotations"]["reason"]
+    ) == alert["annotations"]["summary"]
+    assert "floor" == alert["annotations"]["reason"]
+
+
+def test_a_fired_alert_says_why(prometheus: Prometheus) -> None:
+    """How far from its baseline, and of the whole what moved it; parts of 0.0 are left out."""
+    assert (
+        f"25.0 below its baseline of 85. By product: {ROUTER} −25.0. "
+        "A drop measured when an alert is raised is likely overstated."
+    ) == fired(prometheus, "csat", "all")["annotations"]["why"]
+    assert (
+        "25.0 below its baseline of 85. "
+        "A drop measured when an alert is raised is likely overstated."
+    ) == fired(prometheus, "csat", "product")["annotations"]["why"]
+    assert ("There is no baseline yet to compare it with.") == fired(prometheus, "ces", "channel")[
+        "annotations"
+    ]["why"]

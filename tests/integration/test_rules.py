@@ -60,7 +60,7 @@ def test_prometheus_accepts_its_configuration(folder: Path) -> None:
 def test_rules_do_what_their_tests_say(folder: Path) -> None:
     """Each alert: firing, quiet, no data; and every way in which a verdict may vanish."""
     tests = sorted((folder / "prometheus/tests").glob("*.yml"))
-    assert ["held.yml", "pipeline.yml", "scores.yml"] == [path.name for path in tests]
+    assert ["held.yml", "pipeline.yml", "scores.yml", "why.yml"] == [path.name for path in tests]
     assert len(tests) == run("promtool", "test", "rules", *tests).count("SUCCESS")
 
 

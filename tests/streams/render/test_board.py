@@ -102,7 +102,7 @@ def test_kpis_are_shown_by_title_and_unit() -> None:
     kpi = board()["templating"]["list"][1]
     assert "Customer satisfaction (%) : csat,Net promoter score (-100 to 100) : nps" == kpi["query"]
     assert ["csat", "nps"] == [option["value"] for option in kpi["options"]]
-    for title in ("Scores now", "Worst segments", "Firing"):
+    for title in ("Scores now", "Worst segments", "Why it moved", "Firing"):
         (shown,) = (
             override["properties"][0]["value"][0]["options"]
             for panel in panels()
