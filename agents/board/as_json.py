@@ -9,18 +9,46 @@ import msgspec
 
 if TYPE_CHECKING:
     from agents.board.board import Pipeline, View
+    from streams.scores.movements import Movement
     from streams.scores.rows import Row
 
 
 def view_json(view: View) -> str:
-    """`now` (Unix seconds), `pipeline`, `rows` and `alerts` (the rows whose alert is raised)."""
+    """`now` (Unix seconds), `pipeline`, `rows`, `alerts` (the raised rows), and `movements`.
+
+    Movements are of KPIs with a baseline; the parts of each breakdown sum to the change.
+    """
     whole = {
         "now": view.now,
         "pipeline": _pipeline(view.pipeline),
         "rows": [_row(row) for row in view.rows],
         "alerts": [_row(row) for row in view.alerts],
+        "movements": [movement_json(movement) for movement in view.movements],
     }
     return msgspec.json.format(msgspec.json.encode(whole)).decode()
+
+
+def movement_json(movement: Movement) -> dict[str, Any]:
+    """What moved a KPI from its baseline; null is what is not known."""
+    return {
+        "kpi": movement.kpi,
+        "window": movement.window,
+        "score": movement.score,
+        "baseline": movement.baseline,
+        "drivers": [
+            {
+                "breakdown": list(breakdown),
+                "change": found.change,
+                "mix": found.mix,
+                "others": found.rest,
+                "segments": [
+                    {"segment": list(part.segment or ()), "points": part.rate}
+                    for part in found.named
+                ],
+            }
+            for breakdown, found in movement.attributions.items()
+        ],
+    }
 
 
 def _pipeline(pipeline: Pipeline) -> dict[str, Any]:

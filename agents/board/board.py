@@ -16,12 +16,13 @@ from streams.scores.scoreboard import Scoreboard
 from streams.scores.states import lag_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from redis import Redis
 
     from streams.counts.reader import Report
     from streams.kpis.file import KpiFile
+    from streams.scores.movements import Movement
     from streams.scores.rows import Row
 
 _Key = tuple[str, str, tuple[tuple[str, str], ...]]  # KPI, window and segment
@@ -66,6 +67,7 @@ class View(NamedTuple):
     kpis: KpiFile
     rows: list[Row]
     pipeline: Pipeline
+    movements: Sequence[Movement] = ()
 
     @property
     def totals(self) -> list[Row]:
@@ -117,7 +119,8 @@ class Board:
         """Read what changed, and give all of it; while Redis is away, the last with the reason."""
         report = self._reader.refresh()
         rows = self._scoreboard.rows(report)
-        return View(report.now, self._kpis, rows, _pipeline(self._topic, report, rows))
+        pipeline = _pipeline(self._topic, report, rows)
+        return View(report.now, self._kpis, rows, pipeline, self._scoreboard.movements(report))
 
 
 def _ranked(row: Row) -> bool:

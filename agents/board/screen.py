@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.text import Text
 
 from agents.board.lines import Want, allot
-from agents.board.tables import alert_table, kpi_table, pipeline_lines, segment_table
+from agents.board.tables import (
+    alert_table,
+    kpi_table,
+    movement_lines,
+    pipeline_lines,
+    segment_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 _KPIS_AT_LEAST: Final = 4
 _ALERTS_AT_LEAST: Final = 3
 _SEGMENTS_AT_LEAST: Final = 4
+_MOVEMENTS_AT_LEAST: Final = 2
 
 _STORY_AT_LEAST: Final = 4
 _STORY_AT_MOST: Final = 8
@@ -37,6 +44,13 @@ class _Part(NamedTuple):
 
     want: Want
     draw: Callable[[int], Sequence[RenderableType]]
+
+
+class _Texts(NamedTuple):
+    """What is written in lines, wrapped."""
+
+    movements: list[Text]
+    pipeline: list[Text]
 
 
 class BoardScreen:
@@ -56,29 +70,34 @@ class BoardScreen:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, _WIDEST)
         height = _ALL_LINES if self._whole else (options.height or console.height)
-        pipeline = [
-            line
-            for text in pipeline_lines(self._view.pipeline)
-            for line in text.wrap(console, width)
-        ]
-        yield from self._stacked(width, height, pipeline)
+        texts = _Texts(
+            *(
+                [line for text in texts for line in text.wrap(console, width)]
+                for texts in (movement_lines(self._view), pipeline_lines(self._view.pipeline))
+            )
+        )
+        yield from self._stacked(width, height, texts)
 
-    def _stacked(
-        self, width: int, height: int, pipeline: Sequence[Text]
-    ) -> Sequence[RenderableType]:
+    def _stacked(self, width: int, height: int, texts: _Texts) -> Sequence[RenderableType]:
         """All parts from top to bottom, with empty lines between them where there is room."""
         heading = _lines_part([self._heading()], 1, 1)
         kpis, alerts, segments = self._tables(width)
-        health = _lines_part(pipeline, len(pipeline), len(pipeline))
+        health = _lines_part(texts.pipeline, len(texts.pipeline), len(texts.pipeline))
+        moved = _Part(
+            Want(min(len(texts.movements), _MOVEMENTS_AT_LEAST), len(texts.movements)),
+            lambda given: texts.movements[:given],
+        )
         story = _lines_part(self._story_lines(width), _STORY_AT_LEAST, _STORY_AT_MOST)
         # The most important first; the gaps are one of them.
-        gaps = Want(0, 4)
-        wants = [heading.want, kpis.want, alerts.want, gaps, health.want, story.want, segments.want]
-        top, *lines = allot(height, wants)
-        for_kpis, for_alerts, for_gaps, for_health, for_story, for_segments = lines
+        gaps = Want(0, 5)
+        parts = (heading, kpis, alerts)
+        wants = [*(part.want for part in parts), gaps, health.want, story.want, segments.want]
+        top, *lines = allot(height, [*wants, moved.want])
+        for_kpis, for_alerts, for_gaps, for_health, for_story, for_segments, for_moved = lines
         stacked: list[RenderableType] = [*heading.draw(top), *kpis.draw(for_kpis)]
         for part, given in (
             (alerts, for_alerts),
+            (moved, for_moved),
             (segments, for_segments),
             (health, for_health),
             (story, for_story),

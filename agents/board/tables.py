@@ -18,6 +18,7 @@ from agents.board.words import (
     bytes_words,
     duration_words,
     interval_words,
+    movement_words,
     number,
     score_words,
     segment_words,
@@ -109,6 +110,15 @@ def alert_table(view: View, width: int, lines: int) -> Group:
     ]
     kept = alerts[: _rows_in(lines, len(alerts))]
     return _table(columns, kept, len(alerts), width, "none")
+
+
+def movement_lines(view: View) -> list[Text]:
+    """What moved each KPI from its baseline, a paragraph a KPI under a heading."""
+    said = [
+        Text.assemble((f"{each.kpi} {each.window} ", "bold"), movement_words(each, view.kpis))
+        for each in view.movements
+    ]
+    return [Text("why it moved", style="bold"), *said] if said else []
 
 
 def pipeline_lines(pipeline: Pipeline) -> list[Text]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streams.events.admission import OTHER, UNKNOWN
 from streams.kpis.combined import CompositeOf, RatioOf
@@ -11,8 +11,14 @@ from streams.kpis.formulas import Mean, Sentiment, Share, Sum, TopBox
 from streams.scores.rows import ALL
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from streams.kpis.file import KpiFile
+    from streams.scores.drivers import Attribution
+    from streams.scores.movements import Movement
     from streams.scores.rows import Row
+
+_PARTS_SHOWN: Final = 3
 
 NOTHING = "–"
 """Stands where there is no number: no data is not 0."""
@@ -32,15 +38,50 @@ def interval_words(row: Row, kpis: KpiFile) -> str:
 
 def number(value: float | None, row: Row, kpis: KpiFile) -> str:
     """A value on the scale of the row's KPI."""
-    if value is None:
-        return NOTHING
-    match kpis.kpis[row.kpi].formula:
-        case Sum():
-            return _short(value)
+    return NOTHING if value is None else _number(value, row.kpi, kpis)
+
+
+def _number(value: float, kpi: str, kpis: KpiFile) -> str:
+    formula = kpis.kpis[kpi].formula
+    return _short(value) if isinstance(formula, Sum) else f"{value:.{_decimals(kpi, kpis)}f}"
+
+
+def _decimals(kpi: str, kpis: KpiFile) -> int:
+    match kpis.kpis[kpi].formula:
         case Mean(as_percent=False) | Sentiment(statistic="mean") | RatioOf(as_percent=False):
-            return f"{value:.2f}"
+            return 2
         case _:
-            return f"{value:.1f}"
+            return 1
+
+
+def movement_words(movement: Movement, kpis: KpiFile) -> str:
+    """`78.8, 6.2 below its baseline of 85.0. By product: router −4.9, mix −1.0, others −0.3.`.
+
+    Of each breakdown the three largest parts; those that would be written as 0 are left out.
+    """
+    if movement.score is None or movement.baseline is None:
+        return "too few answers to compare with a baseline"
+    change = movement.score - movement.baseline
+    score, far, usual = (
+        _number(value, movement.kpi, kpis)
+        for value in (movement.score, abs(change), movement.baseline)
+    )
+    said = [f"{score}, {far} {'below' if change < 0 else 'above'} its baseline of {usual}."]
+    for breakdown, found in movement.attributions.items():
+        parts = _parts(found, _decimals(movement.kpi, kpis))
+        said.append(f"By {' and '.join(breakdown)}: {', '.join(parts) or 'nothing'}.")
+    return " ".join(said)
+
+
+def _parts(found: Attribution, decimals: int) -> Iterator[str]:
+    """The largest parts, in the direction of the change."""
+    parts = {" · ".join(part.segment or ()): part.rate for part in found.named}
+    parts |= {"others" if found.named else "all alike": found.rest, "mix": found.mix}
+    least = 0.5 / 10**decimals
+    largest = sorted(parts, key=lambda name: -abs(parts[name]))[:_PARTS_SHOWN]
+    for name in sorted(largest, key=parts.__getitem__, reverse=found.change > 0):
+        if abs(parts[name]) >= least:
+            yield f"{name} {parts[name]:+.{decimals}f}".replace("-", "−")
 
 
 def _short(value: float) -> str:

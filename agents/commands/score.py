@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agents.board.words import interval_words, score_words, segment_words
+from agents.board.words import interval_words, movement_words, score_words, segment_words
 from agents.publish.event_file import CsvRows, EventFile, JsonLines
 from agents.settings import load_settings
 from agents.standard_error import StandardError
@@ -73,7 +73,8 @@ def command(
 
     Numbers, intervals and states are those of the live board: the same code counts. Events are
     judged at their own time, so a file of any age can be scored; nothing is ever stale. Breach
-    means that the evidence against the floor reaches the alert's limit.
+    means that the evidence against the floor reaches the alert's limit. Below the table stands what
+    moved each KPI with an alert, in the alert's window at the file's end, from the 28 days before.
 
     Refused events are reported on standard error by line and reason, and are not scored.
 
@@ -89,6 +90,7 @@ def command(
         click.echo(msgspec.json.format(msgspec.json.encode([as_json(row) for row in rows])))
     else:
         _print(rows, found)
+        _print_movements(scores, found)
     if scores.outcomes["refused"]:
         sys.exit(1)
 
@@ -169,3 +171,13 @@ def _print(rows: list[Row], kpis: KpiFile) -> None:
             f"[{colour}]{row.state}[/]",
         )
     Console().print(table)
+
+
+def _print_movements(scores: FileScores, kpis: KpiFile) -> None:
+    """What moved each KPI that alerts, at the file's end, from the 28 days before."""
+    board, report = scores.board()
+    for movement in board.movements(report):
+        if movement.score is not None and movement.baseline is not None:
+            title = kpis.kpis[movement.kpi].title
+            words = f"{title}, last {movement.window}: {movement_words(movement, kpis)}"
+            Console().print(escape(words), highlight=False)

@@ -33,14 +33,26 @@ _COMPLETE: Final = 0.25
 
 Breakdown = tuple[str, ...]
 
+WHOLE: Final[tuple[Breakdown, Segment]] = ((), ())
+"""Breakdown and segment of all answers."""
+
 
 class Movement(NamedTuple):
-    """What is known of one KPI: scores of its baseline by segment, and what moved it since."""
+    """What is known of one KPI: scores of its baseline by segment, and what moved it since.
+
+    `score` is that of all answers in the alert window, None with too few of them.
+    """
 
     kpi: str
     window: str
+    score: float | None
     baselines: dict[tuple[Breakdown, Segment], float]
     attributions: dict[Breakdown, Attribution]
+
+    @property
+    def baseline(self) -> float | None:
+        """The score of all answers of the baseline."""
+        return self.baselines.get(WHOLE)
 
 
 class Periods(NamedTuple):
@@ -71,12 +83,13 @@ class Movements:
             if OTHER not in segment and (value := _score(kpi, tally)) is not None
         }
         attributions = {}
-        if ((), ()) in baselines and _score(kpi, periods(()).now[()]) is not None:
+        score = _score(kpi, periods(()).now[()])
+        if WHOLE in baselines and score is not None:
             for breakdown in each.attributed:
                 found = self._attribution(kpi, breakdown, periods(breakdown))
                 if found is not None:
                     attributions[breakdown] = found
-        return Movement(kpi.name, each.window, baselines, attributions)
+        return Movement(kpi.name, each.window, score, baselines, attributions)
 
     def _attribution(self, kpi: Kpi, breakdown: Breakdown, periods: Periods) -> Attribution | None:
         before, now = _moments(kpi, periods.before), _moments(kpi, periods.now)

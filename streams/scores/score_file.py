@@ -20,6 +20,7 @@ from streams.kpis.stored import maximal, tier_for
 from streams.ledger.cells import CellFields
 from streams.ledger.fold import Fold
 from streams.ledger.keys import Bucket
+from streams.scores.file_board import file_board
 from streams.scores.floor_rule import FloorRule, Step, Verdict, replay
 from streams.scores.ranking import ranking_groups, shown_values, summed_rest
 from streams.scores.rows import Place, make_row, scored
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streams.counts.projection import Group, Segment
+    from streams.counts.reader import Report
     from streams.durations import Duration
     from streams.kpis.file import KpiFile
     from streams.ledger.folded import Outcome
     from streams.scores.ranking import Shown
     from streams.scores.rows import Row
+    from streams.scores.scoreboard import Scoreboard
     from streams.scores.scores import Tally
 
 WHOLE_FILE: Final = "all"
@@ -101,6 +104,13 @@ class FileScores:
         sentiment = self._fold.sentiment_of(comment) if comment else None
         self._kept[key] = _Kept(order, answer.occurred, segment, answer.answers, sentiment)
         return "withdrawn" if answer.withdrawn else "applied"
+
+    def board(self) -> tuple[Scoreboard, Report]:
+        """What the exporter would show at the file's end, with what alerts made of all of it."""
+        answers = [kept for kept in self._kept.values() if not kept.order[1]]
+        return file_board(
+            self._kpis, ((k.occurred, (k.segment, k.answers, k.sentiment)) for k in answers)
+        )
 
     def rows(self, window: Duration | None, breakdowns: Sequence[tuple[str, ...]]) -> list[Row]:
         """The total and the segments of `breakdowns`, for each KPI.

@@ -71,7 +71,7 @@ def moved() -> Movement:
     found = attribute(before, now, scale=PERCENT, min_answers=30)
     assert found is not None
     baselines = {((), ()): 85.0, (("product",), (ROUTER,)): 85.0}
-    return Movement("csat", "24h", baselines, {("product",): found})
+    return Movement("csat", "24h", 60.0, baselines, {("product",): found})
 
 
 MOVED = moved()

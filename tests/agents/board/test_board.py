@@ -18,9 +18,13 @@ from agents.board.words import (
     bytes_words,
     duration_words,
     interval_words,
+    movement_words,
     score_words,
     segment_words,
 )
+from streams.scores.drivers import Attribution, Part
+from streams.scores.moments import Moments
+from streams.scores.movements import Movement
 from streams.scores.states import STATES
 from tests.agents.boards import HEALTHY, KPIS, NOW, raised, row, view
 
@@ -235,7 +239,7 @@ def test_json_has_now_pipeline_rows_and_alerts() -> None:
     """One object; what is not known is null, since JSON has no infinity."""
     unknown = HEALTHY._replace(lag_seconds=math.inf, oldest_report_seconds=None)
     found = json.loads(view_json(view([row(), row(product="a", alert=raised())], unknown)))
-    assert ["now", "pipeline", "rows", "alerts"] == list(found)
+    assert ["now", "pipeline", "rows", "alerts", "movements"] == list(found)
     assert (None, None, 40, 0.002) == tuple(
         found["pipeline"][name]
         for name in ("lag_seconds", "oldest_report_seconds", "refused", "refused_share")
@@ -301,3 +305,59 @@ def test_narrow_terminals_lose_columns_not_names() -> None:
         ["KPI", "window", "score", "state"],
     ] == [re.split(r"\s{2,}", heading) for heading in headings]
     assert line_with(shown(found, 50), "Customer satisf", "ok")
+
+
+def moved(kpi: str = "csat", score: float = 78.8, **parts: float) -> Movement:
+    """A KPI that stood at 85, with what segments, `others` and `mix` gave."""
+    few = Moments(100, 8_000, 800_000)
+    others, mix = parts.pop("others", 0.0), parts.pop("mix", 0.0)
+    named = tuple([Part((name,), few, few, rate, 0.0) for name, rate in parts.items()])
+    rest = Part(None, few, few, others, mix)
+    found = Attribution(85.0, score, (*named, rest), named)
+    return Movement(kpi, "24h", score, {((), ()): 85.0}, {("product",): found})
+
+
+class TestMovements:
+    """Why scores moved."""
+
+    def test_the_three_largest_parts_the_worst_first(self) -> None:
+        """Of a fall the most negative comes first, with the signs of all."""
+        found = moved(router=-5.0, phone=0.4, tv=-0.9, others=-0.3, mix=-0.4)
+        assert (
+            "78.8, 6.2 below its baseline of 85.0. By product: router −5.0, tv −0.9, phone +0.4."
+        ) == movement_words(found, KPIS)
+
+    def test_a_rise(self) -> None:
+        """What raised it comes first, and what rounds to 0 is not told."""
+        found = moved(score=87.0, others=2.03, mix=-0.03)
+        words = "87.0, 2.0 above its baseline of 85.0. By product: all alike +2.0."
+        assert words == movement_words(found, KPIS)
+
+    def test_too_few_answers(self) -> None:
+        """Without a score now, or before, nothing is compared."""
+        words = "too few answers to compare with a baseline"
+        assert words == movement_words(moved()._replace(score=None), KPIS)
+        assert words == movement_words(moved()._replace(baselines={}), KPIS)
+
+    def test_stand_on_the_board(self) -> None:
+        """Below the raised alerts, wrapped; and where there is no room, not."""
+        found = view([row()])._replace(movements=[moved(router=-6.2)])
+        lines = shown(found, width=60, height=40)
+        assert "csat 24h 78.8, 6.2 below its baseline of 85.0. By product:" in lines
+        assert "router −6.2." in lines
+        assert "why it moved" not in shown(found, height=10)
+
+    def test_json_has_them_in_numbers(self) -> None:
+        """Parts sum to the change."""
+        found = view([row()])._replace(movements=[moved(router=-5.0, others=-1.0, mix=-0.2)])
+        (told,) = json.loads(view_json(found))["movements"]
+        assert ("csat", "24h", 78.8, 85.0) == tuple(told[k] for k in list(told)[:4])
+        assert [
+            {
+                "breakdown": ["product"],
+                "change": pytest.approx(-6.2),
+                "mix": -0.2,
+                "others": -1.0,
+                "segments": [{"segment": ["router"], "points": -5.0}],
+            }
+        ] == told["drivers"]

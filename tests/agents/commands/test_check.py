@@ -148,7 +148,7 @@ def test_series_are_those_of_the_exporter() -> None:
     ]
     families = [
         *score_families(rows, file),
-        *movement_families([Movement("csat", "24h", {((), ()): 78.0}, {})], file),
+        *movement_families([Movement("csat", "24h", 75.0, {((), ()): 78.0}, {})], file),
         *kpi_families(file, 1_800_000_000),
     ]
     shown = sum(len(family.samples) for family in families)

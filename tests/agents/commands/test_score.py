@@ -128,3 +128,31 @@ def test_wrong_use_is_status_2(kpis: Path, arguments: tuple[str, ...], words: st
     result = score(kpis, "-", *arguments, text=EVENTS)
     assert 2 == result.exit_code
     assert words in result.stderr
+
+
+ALERTING = KPIS.replace(
+    "    owner", "    floor: 75\n    breakdowns: [[product]]\n    alert: {}\n    owner"
+)
+
+
+def test_what_moved_a_score_stands_below_the_table(kpis: Path) -> None:
+    """The last day of the file is compared with the days before."""
+    kpis.write_text(ALERTING)
+    days = {"2021-03-01T12:00:00Z": (5, 5, 5, 1), "2021-03-08T12:00:00Z": (5, 1, 1, 1)}
+    lines = [
+        event(f"{day}-{place}", answer, occurred_at=day, dimensions={"product": "router"})
+        for day, answers in days.items()
+        for place, answer in enumerate(answers)
+    ]
+    result = score(kpis, "-", text="\n".join(lines))
+    assert 0 == result.exit_code
+    assert (
+        "Satisfaction, last 24h: 25.0, 50.0 below its baseline of 75.0. "
+        "By product: all alike −50.0."
+    ) in " ".join(result.stdout.split())
+
+
+def test_without_a_baseline_nothing_is_said_of_it(kpis: Path) -> None:
+    """A file of one day has nothing to be compared with."""
+    kpis.write_text(ALERTING)
+    assert "baseline" not in score(kpis, "-", text=EVENTS).stdout

@@ -117,7 +117,7 @@ def test_drivers_are_those_named_the_rest_and_mix() -> None:
     router, phone = Part(("router",), MANY, MANY, -5.0, 0.5), Part(("phone",), MANY, MANY, -0.5, 0)
     found = Attribution(85.0, 80.0, (router, phone), (router,))
     baselines = {((), ()): 85.0, (("product",), ("router",)): 80.0}
-    movement = Movement("csat", "24h", baselines, {("product",): found})
+    movement = Movement("csat", "24h", 80.0, baselines, {("product",): found})
     all_of = PLACE | {"breakdown": "all", "product": ""}
     split = PLACE | {"product": ""}
     assert {
