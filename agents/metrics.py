@@ -62,6 +62,15 @@ KPI_ALERT_LIMIT: Final = Gauge(
     "feedback_kpi_alert_limit", "The evidence from which the alert rule raises.",
     (*SCORE_LABELS, "rule"),
 )  # fmt: skip
+KPI_CHANCE: Final = Gauge(
+    "feedback_kpi_chance_probability",
+    "How probable such differences between segments are by chance alone (G-test).",
+    SCORE_LABELS,
+)
+KPI_GAP_STATE: Final = Gauge(
+    "feedback_kpi_gap_state", "1 for what promise and perception say of each other, else 0.",
+    (*SCORE_LABELS, "state"),
+)  # fmt: skip
 KPI_PART_WEIGHT: Final = Gauge(
     "feedback_kpi_part_weight", "Weight of a part in a composite score, 0 where it is missing.",
     (*SCORE_LABELS, "part"),

@@ -74,4 +74,11 @@ def _row(row: Row) -> dict[str, Any]:
         "target": row.target,
         "floor": row.floor,
         "alert": row.alert,
+        **more_said(row),
     }
+
+
+def more_said(row: Row) -> dict[str, Any]:
+    """What only some kinds of KPI say: `parts` a composite, `chance` a consistency, `gap` a gap."""
+    said = {"parts": row.parts or None, "chance": row.chance, "gap": row.gap}
+    return {name: value for name, value in said.items() if value is not None}

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from streams.events.admission import OTHER, UNKNOWN
-from streams.kpis.combined import CompositeOf, RatioOf
+from streams.kpis.combined import CompositeOf, ProductOf, RatioOf
 from streams.kpis.formulas import Mean, Sentiment, Share, Sum, TopBox
 from streams.scores.rows import ALL
 
@@ -43,7 +43,11 @@ def number(value: float | None, row: Row, kpis: KpiFile) -> str:
 
 def _number(value: float, kpi: str, kpis: KpiFile) -> str:
     formula = kpis.kpis[kpi].formula
-    return _short(value) if isinstance(formula, Sum) else f"{value:.{_decimals(kpi, kpis)}f}"
+    return (
+        _short(value)
+        if isinstance(formula, Sum | ProductOf)
+        else f"{value:.{_decimals(kpi, kpis)}f}"
+    )
 
 
 def _decimals(kpi: str, kpis: KpiFile) -> int:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from agents.board.as_json import more_said
 from agents.board.words import interval_words, movement_words, score_words, segment_words
 from agents.publish.event_file import CsvRows, EventFile, JsonLines
 from agents.settings import load_settings
@@ -96,7 +97,10 @@ def command(
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """A row as `--format json` prints it; scores and bounds are null without answers."""
+    """A row as `--format json` prints it; scores and bounds are null without answers.
+
+    Some kinds of KPI say more: `parts`, `chance` and `gap` (`more_said`).
+    """
     return {
         "kpi": row.kpi,
         "breakdown": row.breakdown,
@@ -107,6 +111,7 @@ def as_json(row: Row) -> dict[str, Any]:
         "lower": row.lower,
         "upper": row.upper,
         "state": row.state,
+        **more_said(row),
     }
 
 
@@ -168,7 +173,7 @@ def _print(rows: list[Row], kpis: KpiFile) -> None:
             f"{row.answers:,}",
             score_words(row, kpis),
             interval_words(row, kpis),
-            f"[{colour}]{row.state}[/]",
+            f"[{colour}]{row.state}[/]{_said(row)}",
         )
     Console().print(table)
 
@@ -181,3 +186,12 @@ def _print_movements(scores: FileScores, kpis: KpiFile) -> None:
             title = kpis.kpis[movement.kpi].title
             words = f"{title}, last {movement.window}: {movement_words(movement, kpis)}"
             Console().print(escape(words), highlight=False)
+
+
+def _said(row: Row) -> str:
+    """What only some kinds of KPI say, after the state."""
+    if row.gap is not None:
+        return f", {row.gap}"
+    if row.chance is not None:
+        return f", p = {row.chance:.3f}"
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agents import metrics
+from streams.scores.gap import GAP_STATES
 from streams.scores.rows import breakdown_label
 from streams.scores.states import STATES
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 def score_families(rows: Iterable[Row], kpis: KpiFile) -> list[GaugeMetricFamily]:
     """The families of scores: one series or more for each row."""
     dimensions = tuple(kpis.dimensions)
-    score, lower, upper, answers, state, alert, evidence, limit, by_outcome, part = families = [
+    (
+        score, lower, upper, answers, state, alert, evidence, limit, by_outcome, part, chance, gap
+    ) = families = [
         gauge.family(dimensions)
         for gauge in (
             metrics.KPI_SCORE, metrics.KPI_SCORE_LOWER, metrics.KPI_SCORE_UPPER,
             metrics.KPI_ANSWERS, metrics.KPI_STATE, metrics.KPI_ALERT,
             metrics.KPI_ALERT_EVIDENCE, metrics.KPI_ALERT_LIMIT, metrics.ANSWERS,
-            metrics.KPI_PART_WEIGHT,
+            metrics.KPI_PART_WEIGHT, metrics.KPI_CHANCE, metrics.KPI_GAP_STATE,
         )
     ]  # fmt: skip
     additive = _additive_windows(kpis)
@@ -48,6 +51,11 @@ def score_families(rows: Iterable[Row], kpis: KpiFile) -> list[GaugeMetricFamily
                 by_outcome.add_metric([*place, outcome, *values], count)
         for part_name, weight in row.parts.items():
             part.add_metric([*place, part_name, *values], weight)
+        if row.chance is not None:
+            chance.add_metric([*place, *values], row.chance)
+        if row.gap is not None:
+            for said in GAP_STATES:
+                gap.add_metric([*place, said, *values], float(said == row.gap))
         if row.alert is not None:
             _add_alert(row.alert, place, values, alert, evidence, limit)
     return families

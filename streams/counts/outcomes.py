@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from streams.kpis.combined import CompositeOf, RatioOf
+from streams.kpis.combined import Combined
 from streams.kpis.formulas import Mean, Net, Sentiment, Share, Sum, TopBox
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def outcomes(formula: Resolved, measure: Measure, tally: Tally) -> dict[str, int
     `mean`: each rating. `sentiment`: positive, neutral, negative. Amounts: counted. A score over
     several measures has none: what one answers need not be what another does.
     """
-    if isinstance(formula, RatioOf | CompositeOf):
+    if isinstance(formula, Combined):
         return {}
     if measure.kind == "amount":
         return {"counted": tally.get("count", 0)}

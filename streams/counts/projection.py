@@ -24,18 +24,14 @@ Segment = tuple[str, ...]
 class Group(NamedTuple):
     """All tallies of one measure, by its cell name, split by one breakdown.
 
-    With `joined`, of all these together: then `measure␟value` is what stands for a value.
+    With `joined`, of all these together: then `measure␟value` is what stands for a value. With
+    `by`, a further dimension, whose value stands before that: `chat␟4`.
     """
 
     measure: str
     breakdown: tuple[str, ...]
     joined: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, cell_ids: tuple[str, ...], breakdown: tuple[str, ...]) -> Group:
-        """The group of one measure, or of several joined."""
-        joined = cell_ids if len(cell_ids) > 1 else ()
-        return cls(cell_ids[0], breakdown, joined)
+    by: str = ""
 
 
 class Target(NamedTuple):
@@ -51,7 +47,7 @@ class Projection:
 
     def __init__(self, layout: Layout, groups: Iterable[Group]) -> None:
         self.groups = tuple(dict.fromkeys(groups))
-        self._views = [(g, _source(layout, g.breakdown)) for g in self.groups]
+        self._views = [(g, _source(layout, g)) for g in self.groups]
         self._targets: dict[int, list[Target]] = {}
         self._targets_in: dict[Group, dict[int, Target]] = {g: {} for g in self.groups}
         self._cells_in: dict[Group, Counter[Segment]] = {g: Counter() for g in self.groups}
@@ -93,13 +89,16 @@ class Projection:
             if cell.breakdown != source or cell.measure not in (group.joined or (group.measure,)):
                 continue
             segment = tuple([cell.segment[source.index(name)] for name in group.breakdown])
-            joined = f"{cell.measure}{SEPARATOR}{cell.value}" if group.joined else cell.value
-            yield Target(group, segment, joined)
+            value = f"{cell.measure}{SEPARATOR}{cell.value}" if group.joined else cell.value
+            if group.by:
+                value = f"{cell.segment[source.index(group.by)]}{SEPARATOR}{value}"
+            yield Target(group, segment, value)
 
 
-def _source(layout: Layout, breakdown: tuple[str, ...]) -> tuple[str, ...]:
-    """The stored breakdown that `breakdown` is summed over."""
+def _source(layout: Layout, group: Group) -> tuple[str, ...]:
+    """The stored breakdown that a group is summed over."""
+    needed = {*group.breakdown, *([group.by] if group.by else [])}
     for stored in layout.breakdowns:
-        if set(breakdown) <= set(stored):
+        if needed <= set(stored):
             return stored
-    raise ValueError(f"no stored breakdown contains {breakdown or 'the total'}")
+    raise ValueError(f"no stored breakdown contains {group.breakdown or 'the total'}")

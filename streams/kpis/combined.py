@@ -13,9 +13,13 @@ from typing import NamedTuple
 
 from streams.kpis.formulas import (
     ANY_AMOUNT,
+    NET,
     PERCENT,
     Composite,
+    Consistency,
     Formula,
+    Gap,
+    Product,
     Range,
     Ratio,
     Sentiment,
@@ -69,13 +73,49 @@ class CompositeOf(NamedTuple):
         return tuple(dict.fromkeys(m for part in self.parts for m in part.measures))
 
 
-Resolved = Formula | RatioOf | CompositeOf
+class ConsistencyOf(NamedTuple):
+    """The spread of `of` between the values of the dimension `by` with at least `min_answers`."""
+
+    of: Part
+    by: str
+    min_answers: int = 1
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What it counts."""
+        return self.of.measures
+
+
+class GapOf(NamedTuple):
+    """A KPI of what was delivered against one of how it is perceived: made of their rows."""
+
+    delivered: str
+    perceived: str
+    measures: tuple[Measure, ...] = ()
+
+
+class ProductOf(NamedTuple):
+    """Lifetime value: made of the rows of revenue and retention."""
+
+    revenue: str
+    active_customers: int
+    lifespan_years: float | None
+    retention: str | None
+    measures: tuple[Measure, ...] = ()
+
+
+Derived = GapOf | ProductOf
+"""Formulas over the rows of other KPIs, which count nothing themselves."""
+
+Combined = RatioOf | CompositeOf | ConsistencyOf | GapOf | ProductOf
+
+Resolved = Formula | Combined
 """Any formula, ready to be computed."""
 
 
 def measures_of(formula: Resolved, measure: Measure) -> tuple[Measure, ...]:
     """The measures that a formula counts; `measure` is the one that a formula over one names."""
-    return formula.measures if isinstance(formula, RatioOf | CompositeOf) else (measure,)
+    return formula.measures if isinstance(formula, Combined) else (measure,)
 
 
 def joined_pairs(formula: Resolved) -> Iterator[tuple[Measure, Measure]]:
@@ -96,8 +136,13 @@ def range_of(formula: Resolved, measure: Measure) -> Range:
     match formula:
         case CompositeOf():
             return PERCENT
-        case RatioOf():
+        case GapOf():
+            return NET
+        case RatioOf() | ProductOf():
             return ANY_AMOUNT
+        case ConsistencyOf(of=of):
+            low, high = range_of(of.formula, measure)
+            return Range(0, high - low)
     return score_range(formula, measure)
 
 
@@ -120,21 +165,48 @@ def _resolve(
     formula = written.get(name)
     if formula is None or name in within:
         return None
-    if isinstance(formula, Ratio):
-        of, to = measures.get(formula.of), measures.get(formula.to)
-        return (RatioOf(of, to, formula.as_percent), of) if of and to else None
-    if not isinstance(formula, Composite):
-        known = SENTIMENT_MEASURE if isinstance(formula, Sentiment) else None
-        measure = known or measures.get(formula.measure)
-        return (formula, measure) if measure else None
-    parts = []
-    for part, weight in formula.parts.items():
-        found = _resolve(part, written, measures, (*within, name))
-        if found is None:
-            return None
-        inner, measure = found
-        if isinstance(inner, RatioOf):
-            return None
-        parts.append(Part(part, weight, inner, measure))
-    composite = CompositeOf(tuple(parts), formula.missing == "renormalise")
-    return composite, composite.measures[0]
+
+    def other(kpi: str) -> tuple[Resolved, Measure] | None:
+        return _resolve(kpi, written, measures, (*within, name))
+
+    match formula:
+        case Ratio(of=above, to=line):
+            of, to = measures.get(above), measures.get(line)
+            return (RatioOf(of, to, formula.as_percent), of) if of and to else None
+        case Gap() | Product():
+            found = other(formula.delivered if isinstance(formula, Gap) else formula.revenue)
+            return (_derived(formula), found[1]) if found else None
+        case Consistency():
+            compared = _part(formula.of, 1.0, other(formula.of))
+            if compared is None or compared.measure is None:
+                return None
+            return ConsistencyOf(compared, formula.by), compared.measure
+        case Composite():
+            parts = [_part(kpi, weight, other(kpi)) for kpi, weight in formula.parts.items()]
+            known = tuple(part for part in parts if part is not None)
+            if len(known) < len(parts):
+                return None
+            composite = CompositeOf(known, formula.missing == "renormalise")
+            return composite, composite.measures[0]
+        case Sentiment():
+            return formula, SENTIMENT_MEASURE
+    measure = measures.get(formula.measure)
+    return (formula, measure) if measure else None
+
+
+def _part(name: str, weight: float, found: tuple[Resolved, Measure] | None) -> Part | None:
+    """What a composite or a comparison can take; None for what it can't."""
+    if found is None:
+        return None
+    formula, measure = found
+    if isinstance(formula, RatioOf | ConsistencyOf | GapOf | ProductOf):
+        return None
+    return Part(name, weight, formula, measure)
+
+
+def _derived(formula: Gap | Product) -> Derived:
+    if isinstance(formula, Gap):
+        return GapOf(formula.delivered, formula.perceived)
+    return ProductOf(
+        formula.revenue, formula.active_customers, formula.lifespan_years, formula.retention
+    )

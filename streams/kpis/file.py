@@ -30,6 +30,7 @@ from streams.kpis.about import About, Benchmark
 from streams.kpis.combined import (
     SENTIMENT_MEASURE,
     CompositeOf,
+    ConsistencyOf,
     cells_of,
     joined_pairs,
     measures_of,
@@ -45,6 +46,7 @@ from streams.kpis.declarations import (
     Rating,
 )
 from streams.kpis.definition import definition_hash
+from streams.kpis.derived import derived_problems
 from streams.kpis.formulas import Formula, Mean, Net, Sentiment, Share, TopBox
 from streams.kpis.kpi import CONFIDENCE, Alert, Bands, Kpi
 from streams.kpis.model import DurationText, Model, Name, Sequence, wrong
@@ -197,6 +199,7 @@ class KpiFile(Model):
         measures = {name: spec.measure(name) for name, spec in specs.items()}
         written = {name: kpi.choice.chosen for name, kpi in kpis.items()}
         refuse(_maturity_problems(kpis, info.data))
+        refuse(derived_problems(kpis))
         return {
             name: kpi.within(name, confidence, resolve(name, written, measures))
             for name, kpi in kpis.items()
@@ -221,7 +224,8 @@ class KpiFile(Model):
 
     def definition_hash(self, kpi: Kpi) -> str:
         """Twelve hex digits that change with what a KPI's number means, or is held to."""
-        parts = [repr(kpi.formula)] if isinstance(kpi.formula, CompositeOf) else []
+        made_of_others = isinstance(kpi.formula, CompositeOf | ConsistencyOf)
+        parts = [repr(kpi.formula)] if made_of_others else []
         return definition_hash(kpi, [*cells_of(kpi.formula, kpi.measure), *parts])
 
     def measure(self, name: str) -> Measure:
@@ -240,7 +244,7 @@ class KpiFile(Model):
             measures=tuple(self.measure(name) for name in sorted(self._measure_names())),
             joints=tuple(sorted(self._joints())),
             dimensions=tuple(spec.dimension(name) for name, spec in self.dimensions.items()),
-            breakdowns=maximal(split for kpi in self.kpis.values() for split in kpi.breakdowns),
+            breakdowns=maximal(split for kpi in self.kpis.values() for split in self._splits(kpi)),
             tiers=tiers,
             horizon_seconds=horizon,
             late_after_seconds=horizon or tiers[-1].retention_seconds,
@@ -249,6 +253,14 @@ class KpiFile(Model):
     def _measure_names(self) -> set[str]:
         counted = (measures_of(kpi.formula, kpi.measure) for kpi in self.kpis.values())
         return {*self.measures, *(measure.name for each in counted for measure in each)}
+
+    def _splits(self, kpi: Kpi) -> Iterator[tuple[str, ...]]:
+        """The breakdowns that a KPI needs: what compares segments needs those of each segment."""
+        if not isinstance(kpi.formula, ConsistencyOf):
+            yield from kpi.breakdowns
+            return
+        for split in ((), *kpi.breakdowns):
+            yield tuple(name for name in self.dimensions if name in {*split, kpi.formula.by})
 
     def _joints(self) -> set[tuple[str, str]]:
         pairs = (pair for kpi in self.kpis.values() for pair in joined_pairs(kpi.formula))

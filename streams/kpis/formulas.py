@@ -193,10 +193,64 @@ class Composite(Model):
         return parts
 
 
+class Consistency(Model):
+    """How far the best segment of a breakdown lies above the worst, as in channel consistency."""
+
+    of: str
+    """The KPI that is compared between segments."""
+    by: str
+    """The dimension whose values are compared, those with at least `min_answers`."""
+
+    @field_validator("by")
+    @classmethod
+    def _is_declared(cls, by: str, info: ValidationInfo) -> str:
+        known = declared(info)
+        if known is not None and known.dimensions is not None and by not in known.dimensions:
+            wrong(unknown("dimension", by, known.dimensions))
+        return by
+
+
+class Gap(Model):
+    """The perception gap: what was promised and kept, against how customers see it.
+
+    In points: the percent of `delivered` minus that of `perceived`. Where `delivered` reaches its
+    target and `perceived` is below its floor by more than chance, green outside is red inside.
+    """
+
+    delivered: str
+    """The KPI that says whether the promise was kept, such as SLA compliance."""
+    perceived: str
+    """The KPI that says how customers see it, such as CSAT."""
+
+
+class Product(Model):
+    """Lifetime value: revenue per customer and year, times the years that a customer stays.
+
+    Average purchase value × purchases per customer and year is the revenue of a year, over the
+    customers that could have bought.
+    """
+
+    revenue: str
+    """A KPI of formula `sum`: the value of all purchases."""
+    active_customers: Annotated[int, Field(ge=1)]
+    """How many customers could have bought. Those who did buy in a window are fewer, the shorter
+    it is: at a true two purchases a year, counting them over 24 h reads 366."""
+    lifespan_years: Annotated[float | None, Field(gt=0, le=100)] = None
+    """How many years a customer stays."""
+    retention: str | None = None
+    """Or the KPI of the yearly retention rate: customers stay 1 / (1 - rate) years on average."""
+
+    @model_validator(mode="after")
+    def _one_lifespan(self) -> Self:
+        if (self.lifespan_years is None) == (self.retention is None):
+            wrong("write lifespan_years, or the KPI of the retention rate, and not both")
+        return self
+
+
 Formula = TopBox | Net | Mean | Share | Sentiment | Sum
 """A formula over one measure."""
 
-Written = Formula | Ratio | Composite
+Written = Formula | Ratio | Composite | Consistency | Gap | Product
 """Any formula, as the KPI file writes it."""
 
 ANY_AMOUNT = Range(0, math.inf)
@@ -229,6 +283,9 @@ class FormulaChoice(Model):
     sum_: Annotated[Sum | None, Field(alias="sum")] = None
     ratio: Ratio | None = None
     composite: Composite | None = None
+    consistency: Consistency | None = None
+    gap: Gap | None = None
+    product: Product | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -245,5 +302,6 @@ class FormulaChoice(Model):
     def _written(self) -> list[Written]:
         sentiment = Sentiment(statistic=self.sentiment) if self.sentiment else None
         one = (self.top_box, self.net, self.mean, self.share, sentiment, self.sum_)
-        formulas = (*one, self.ratio, self.composite)
+        several = (self.ratio, self.composite, self.consistency, self.gap, self.product)
+        formulas = (*one, *several)
         return [formula for formula in formulas if formula is not None]

@@ -11,13 +11,17 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from streams.durations import Duration
 from streams.kpis.about import About, Benchmark, BenchmarkText
 from streams.kpis.breakdowns import Breakdowns
-from streams.kpis.combined import SENTIMENT_MEASURE, Resolved
+from streams.kpis.combined import SENTIMENT_MEASURE, ConsistencyOf, Resolved
 from streams.kpis.declarations import declared
 from streams.kpis.formulas import (
     ANY_AMOUNT,
+    NET,
     PERCENT,
     Composite,
+    Consistency,
     FormulaChoice,
+    Gap,
+    Product,
     Range,
     Ratio,
     Sentiment,
@@ -122,6 +126,9 @@ class Kpi(Model):
         found = self.model_copy()
         found._name = name  # noqa: SLF001 - a copy of its own kind, just made
         found._confidence = confidence  # noqa: SLF001 - likewise
+        match resolved:
+            case (ConsistencyOf() as comparison, measure):
+                resolved = (comparison._replace(min_answers=self.min_answers), measure)
         found._resolved = resolved  # noqa: SLF001 - likewise
         return found
 
@@ -217,10 +224,12 @@ def _possible_scores(info: ValidationInfo) -> Range | None:
     if choice is None or known is None:
         return None
     formula = choice.chosen
-    if isinstance(formula, Ratio):
+    if isinstance(formula, Ratio | Product):
         return ANY_AMOUNT
     if isinstance(formula, Composite):
         return PERCENT
+    if isinstance(formula, Gap | Consistency):
+        return NET
     if isinstance(formula, Sentiment):
         return score_range(formula, SENTIMENT_MEASURE)
     measure = (known.measures or {}).get(formula.measure)
@@ -250,7 +259,12 @@ def _numbers(value: object) -> Iterator[tuple[Path, float]]:
 
 
 def _alert_problems(alert: Alert, kpi: Mapping[str, Any]) -> Iterator[Problem]:
-    if kpi.get("floor", 0) is None:
+    formula = kpi["choice"].chosen if "choice" in kpi else None
+    if isinstance(formula, Product):
+        yield Problem("lifetime value moves too slowly to alert on; alert on what it is made of")
+    elif isinstance(formula, Consistency):
+        yield Problem(f"a spread has no alert; alert on the segments of {formula.of} by its own")
+    elif kpi.get("floor", 0) is None and not isinstance(formula, Gap):
         yield Problem("needs a floor; write the score that must hold, as in floor: 75")
     if "breakdowns" not in kpi:
         return

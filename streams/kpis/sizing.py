@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from streams.counts.outcomes import outcomes
 from streams.durations import UNIT_SECONDS
-from streams.kpis.combined import CompositeOf
+from streams.kpis.combined import CompositeOf, ConsistencyOf, Derived, GapOf
 from streams.ledger.joints import joints_of
 from streams.ledger.layout import EXPIRY_GRACE_SECONDS, SENTIMENT
 from streams.scores.drivers import MOST_NAMED
+from streams.scores.gap import GAP_STATES
 from streams.scores.scoreboard import breakdowns_of
 from streams.scores.states import STATES
 
@@ -95,14 +96,27 @@ def kpi_cost(kpi: Kpi, file: KpiFile) -> KpiCost:
     shown = {dimension.name: dimension.shown for dimension in file.layout.dimensions}
     split = sum(segments(breakdown, shown) for breakdown in breakdowns_of(kpi))
     by_outcome = len(outcomes(kpi.formula, kpi.measure, {}))
-    parts = len(kpi.formula.parts) if isinstance(kpi.formula, CompositeOf) else 0
+    parts = _more_series(kpi)
     series = split * (len(file.windows_of(kpi)) * (SERIES_A_SEGMENT + parts) + by_outcome)
     dated = sum(benchmark.date is not None for benchmark in kpi.benchmarks.values())
     series += SERIES_A_KPI + len(kpi.benchmarks) + dated + (kpi.review_by is not None)
     if kpi.alert:
         alerting = sum(segments(breakdown, shown) for breakdown in ((), *kpi.alert.segments))
-        series += alerting * SERIES_AN_ALERT + len(kpi.breakdowns) * SERIES_OF_DRIVERS
+        driven = 0 if isinstance(kpi.formula, Derived) else len(kpi.breakdowns)
+        series += alerting * SERIES_AN_ALERT + driven * SERIES_OF_DRIVERS
     return KpiCost(split, series)
+
+
+def _more_series(kpi: Kpi) -> int:
+    """What some formulas tell beside the score: weights, chance, what a gap says."""
+    match kpi.formula:
+        case CompositeOf(parts=parts):
+            return len(parts)
+        case ConsistencyOf():
+            return 1
+        case GapOf():
+            return len(GAP_STATES)
+    return 0
 
 
 def redis_cost(layout: Layout, answers_per_day: int, partitions: int) -> RedisCost:

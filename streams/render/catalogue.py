@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
-from streams.kpis.combined import RatioOf, range_of
+from streams.kpis.combined import ProductOf, RatioOf, range_of
 from streams.kpis.formulas import Mean, Share, Sum, TopBox
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _unit(formula: Resolved, measure: Measure) -> str:
     match formula:
         case TopBox() | Share() | RatioOf(as_percent=True):
             return "%"
-        case Sum() | Mean(as_percent=False) if measure.unit:
+        case Sum() | ProductOf() | Mean(as_percent=False) if measure.unit:
             return measure.unit
     low, high = range_of(formula, measure)
     return "" if math.isinf(high) else f"{low:g} to {high:g}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from streams.counts.windows import Span
 from streams.durations import UNIT_SECONDS
+from streams.kpis.combined import Derived
 from streams.kpis.formulas import Sum
 from streams.kpis.stored import FEWEST_BUCKETS, MOST_BUCKETS
 from streams.scores.moments import is_mean
@@ -54,9 +55,12 @@ class Compared(NamedTuple):
 
 
 def compared(kpis: KpiFile) -> Iterator[Compared]:
-    """The KPIs that have a baseline: those with an alert, but no sums, which grow with time."""
+    """The KPIs that have a baseline: those with an alert, but no sums, which grow with time.
+
+    Nor what is made of other KPIs: those tell of themselves.
+    """
     for kpi in kpis.kpis.values():
-        if kpi.alert is None or isinstance(kpi.formula, Sum):
+        if kpi.alert is None or isinstance(kpi.formula, Sum | Derived):
             continue
         window = kpi.alert.window
         shift = kpi.matures_seconds + window.seconds

@@ -9,7 +9,7 @@ budget of false alarms: looking again and again at an interval has none.
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from streams.scores.scores import Score
 
@@ -21,6 +21,9 @@ GapState = Literal["watermelon", "seen", "aligned", "unknown"]
 - `seen`: perceived is red by more than chance, and delivered is not green: both say so;
 - `aligned`: perceived is not red by more than chance.
 """
+
+
+GAP_STATES: Final[tuple[GapState, ...]] = ("unknown", "watermelon", "seen", "aligned")
 
 
 class Line(NamedTuple):

@@ -8,18 +8,21 @@ import msgspec
 
 from streams.counts.outcomes import outcomes
 from streams.counts.projection import Group
-from streams.kpis.combined import CompositeOf, cells_of
+from streams.kpis.combined import CompositeOf, ConsistencyOf, RatioOf, cells_of
 from streams.scores.composites import weights_used
-from streams.scores.samples import by_measure
+from streams.scores.consistency import segment_spread
+from streams.scores.samples import by_measure, sample
 from streams.scores.scores import Score, below, probability_below, score
 from streams.scores.states import State, state
 
 if TYPE_CHECKING:
     from streams.counts.projection import Segment
+    from streams.kpis.combined import Resolved
     from streams.kpis.kpi import Kpi
     from streams.kpis.target import Direction
     from streams.ledger.layout import Measure
     from streams.scores.floor_rule import Verdict
+    from streams.scores.gap import GapState
     from streams.scores.scores import Tally
 
 ALL = "all"
@@ -45,7 +48,9 @@ class Row(msgspec.Struct, frozen=True):
     `score`, `lower` and `upper` are in the formula's unit, None without answers. `reason` says why
     the state is stale, in words that change all the time. `target` is what the path to it asks for
     today. `alert` is None where no rule judges. `direction` says which way is better. `parts` has
-    the weight that each part of a composite has in the score, 0 for a missing one.
+    the weight that each part of a composite has in the score, 0 for a missing one. `chance` is how
+    probable differences between segments as great as these are by chance alone. `gap` says of a
+    perception gap what the two scores say of each other.
     """
 
     kpi: str
@@ -65,6 +70,8 @@ class Row(msgspec.Struct, frozen=True):
     alert: AlertView | None
     direction: Direction = "higher"
     parts: dict[str, float] = {}
+    chance: float | None = None
+    gap: GapState | None = None
 
 
 class Place(NamedTuple):
@@ -84,7 +91,12 @@ class Place(NamedTuple):
     @property
     def group(self) -> Group:
         """The tallies its rows are computed from."""
-        return Group.of(cells_of(self.kpi.formula, self.measure), self.breakdown)
+        formula = self.kpi.formula
+        cells = cells_of(formula, self.measure)
+        by = formula.by if isinstance(formula, ConsistencyOf) else ""
+        # A composite of two views of one measure counts one, and is still told by measure.
+        joined = cells if isinstance(formula, CompositeOf | RatioOf) else ()
+        return Group(cells[0], self.breakdown, joined, by)
 
 
 class Scored(NamedTuple):
@@ -97,6 +109,7 @@ class Scored(NamedTuple):
     probability_below: float | None
     outcomes: dict[str, int]
     parts: dict[str, float]
+    chance: float | None = None
 
 
 def scored(kpi: Kpi, measure: Measure, tally: Tally) -> Scored:
@@ -111,7 +124,17 @@ def scored(kpi: Kpi, measure: Measure, tally: Tally) -> Scored:
         None if evidence is None else probability_below(evidence),
         outcomes(formula, measure, tally),
         weights_used(formula, by_measure(tally)) if isinstance(formula, CompositeOf) else {},
+        _chance(formula, measure, tally, effect),
     )
+
+
+def _chance(
+    formula: Resolved, measure: Measure, tally: Tally, design_effect: float
+) -> float | None:
+    if not isinstance(formula, ConsistencyOf):
+        return None
+    found = segment_spread(formula, measure, tally, sample).thinned(design_effect)
+    return found.test.p_value if found.test.degrees_of_freedom else None
 
 
 def make_row(
@@ -153,6 +176,7 @@ def make_row(
         alert=_alert_view(kpi, verdict),
         direction=kpi.target.direction,
         parts=found.parts,
+        chance=found.chance,
     )
 
 

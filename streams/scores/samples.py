@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, assert_never
 
-from streams.kpis.combined import CompositeOf, RatioOf
+from streams.kpis.combined import CompositeOf, ConsistencyOf, GapOf, ProductOf, RatioOf
 from streams.kpis.formulas import Mean, Net, Sentiment, Share, Sum, TopBox
 from streams.ledger.cells import SEPARATOR
 from streams.scores.amounts import amount_mean, amount_sum, sum_ratio
 from streams.scores.composites import composite_mean
+from streams.scores.consistency import segment_spread
 from streams.statistics.intervals import (
     moments_below,
     moments_interval,
@@ -160,6 +161,10 @@ def sample(formula: Resolved, measure: Measure, tally: Tally) -> Sample:
         return sum_ratio(formula, by_measure(tally))
     if isinstance(formula, CompositeOf):
         return composite_mean(formula, by_measure(tally))
+    if isinstance(formula, ConsistencyOf):
+        return segment_spread(formula, measure, tally, sample)
+    if isinstance(formula, GapOf | ProductOf):
+        raise TypeError("is made of rows, not of a tally; see streams.scores.derived")
     if measure.kind == "amount":
         found = amount_sum if isinstance(formula, Sum) else amount_mean
         return found(measure, tally)

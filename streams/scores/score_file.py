@@ -16,10 +16,12 @@ from streams.counts.counts import Counts
 from streams.counts.windows import Span
 from streams.events.admission import OTHER, UNKNOWN, Admission, Answer
 from streams.events.event import Refusal, decode_event
+from streams.kpis.combined import ConsistencyOf
 from streams.kpis.stored import maximal, tier_for
 from streams.ledger.cells import CellFields
 from streams.ledger.fold import Fold
 from streams.ledger.keys import Bucket
+from streams.scores.derived import Occasion, is_derived, with_derived
 from streams.scores.file_board import file_board
 from streams.scores.floor_rule import FloorRule, Step, Verdict, replay
 from streams.scores.ranking import ranking_groups, shown_values, summed_rest
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from streams.counts.reader import Report
     from streams.durations import Duration
     from streams.kpis.file import KpiFile
+    from streams.kpis.kpi import Kpi
     from streams.ledger.folded import Outcome
     from streams.scores.ranking import Shown
     from streams.scores.rows import Row
@@ -123,13 +126,15 @@ class FileScores:
         places = [
             Place(kpi, kpi.measure, name, breakdown)
             for kpi in self._kpis.kpis.values()
+            if not is_derived(kpi)
             for breakdown in wanted
+            if not _compares(kpi, breakdown)
         ]
         ranking = ranking_groups(self._kpis.layout, wanted)
         groups = [*(place.group for place in places), *ranking]
         shifts = {0, *(place.kpi.matures_seconds for place in places)}
         counted = {
-            shift: self._counts(window, name, groups, maximal(breakdowns), shift)
+            shift: self._counts(window, name, groups, self._stored(breakdowns), shift)
             for shift in shifts
         }
         dimensions = self._kpis.layout.dimensions
@@ -139,7 +144,24 @@ class FileScores:
             tallies = counted[place.kpi.matures_seconds].tallies(name, place.group)
             named = [shown[dimension] for dimension in place.breakdown]
             rows.extend(_rows_at(place, tallies, named, self._last_day()))
-        return rows
+        occasion = Occasion(self._last_day(), lambda _: wanted, self._length_seconds())
+        return with_derived(self._kpis, rows, occasion)
+
+    def _length_seconds(self) -> float:
+        """How long the answers of the file last."""
+        times = [kept.occurred for kept in self._kept.values() if not kept.order[1]]
+        return max(times, default=0) - min(times, default=0)
+
+    def _stored(self, breakdowns: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+        """The breakdowns to count by: each with the dimensions that some KPI compares."""
+        formulas = [kpi.formula for kpi in self._kpis.kpis.values()]
+        compared = {f.by for f in formulas if isinstance(f, ConsistencyOf)}
+        wider = [
+            tuple(name for name in self._kpis.dimensions if name in {*split, by})
+            for split in ((), *breakdowns)
+            for by in compared
+        ]
+        return maximal((*breakdowns, *wider))
 
     def _last_day(self) -> dt.date | None:
         """The day of the last answer, for which targets are shown; None without answers."""
@@ -178,6 +200,11 @@ class FileScores:
         span = Span(window.seconds, tier.seconds if tier else 1, shift_seconds)
         stop = span.last_end(last)
         yield from (kept for kept in answers if stop - span.seconds <= kept.occurred < stop)
+
+
+def _compares(kpi: Kpi, breakdown: tuple[str, ...]) -> bool:
+    """Whether a KPI compares the values that `breakdown` splits by: then nothing is left."""
+    return isinstance(kpi.formula, ConsistencyOf) and kpi.formula.by in breakdown
 
 
 def _rows_at(

@@ -17,6 +17,7 @@ from streams.events.admission import OTHER
 from streams.kpis.stored import tier_for
 from streams.scores.alert_history import AlertHistory
 from streams.scores.baseline_span import compared
+from streams.scores.derived import Occasion, is_derived, with_derived
 from streams.scores.floor_rule import FloorRule, Step, Verdict, replay
 from streams.scores.movements import Movements, Periods, is_known
 from streams.scores.ranking import ranking_groups, shown_values, summed_rest
@@ -63,6 +64,7 @@ class Scoreboard:
         groups = [*(place.group for place in places), *baselines, *self._ranking]
         self.counts = Counts(kpis.layout, spans, groups, only)
         self._spans = spans
+        self._derives = any(is_derived(kpi) for kpi in kpis.kpis.values())
         self._longest = max(kpis.windows, key=lambda window: window.seconds).name
         self._movements = Movements()
         self._sections = [_Section(p, self._history(p, spans[p.span_name])) for p in places]
@@ -78,6 +80,8 @@ class Scoreboard:
             place = section.place
             tallies = self._tallies(place, place.span_name, shown)
             rows.extend(section.rows(tallies, reasons[place.span_name], moment))
+        if self._derives:
+            return with_derived(self._kpis, rows, Occasion(moment.day, breakdowns_of))
         return rows
 
     def movements(self, report: Report) -> list[Movement]:
@@ -208,6 +212,8 @@ def span_of(window: Duration, layout: Layout, shift_seconds: int = 0) -> Span:
 
 def _places(kpis: KpiFile) -> Iterator[Place]:
     for kpi in kpis.kpis.values():
+        if is_derived(kpi):
+            continue
         for window in kpis.windows_of(kpi):
             for breakdown in breakdowns_of(kpi):
                 yield Place(kpi, kpi.measure, window.name, breakdown)

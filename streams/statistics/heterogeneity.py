@@ -34,6 +34,14 @@ class GTest(NamedTuple):
         """Whether segments that answer alike would rarely come out as different as these."""
         return self.p_value < MORE_THAN_CHANCE
 
+    def divided(self, design_effect: float) -> GTest:
+        """The test where answers are worth fewer (Rao & Scott 1981, JASA 76:221-230)."""
+        if design_effect == 1 or not self.degrees_of_freedom:
+            return self
+        statistic = self.statistic / design_effect
+        degrees = self.degrees_of_freedom
+        return GTest(statistic, degrees, chi_square_tail(statistic, degrees))
+
 
 def g_test(table: Sequence[Sequence[int]]) -> GTest:
     """Whether the rows (segments) of a table of counts share one distribution over its columns.

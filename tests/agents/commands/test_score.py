@@ -72,6 +72,38 @@ def test_json_rows_have_exactly_the_promised_fields(kpis: Path, tmp_path: Path) 
     assert all(0 <= row["lower"] <= row["score"] <= row["upper"] <= 100 for row in rows)
 
 
+def test_gaps_and_consistencies_say_more(kpis: Path, tmp_path: Path) -> None:
+    """A word for a gap, a p value for a spread, weights for a composite; nothing of them else."""
+    kpis.write_text(
+        KPIS.replace("    min_answers: 2\n", "    min_answers: 1\n    floor: 70\n")
+        + """
+  even:
+    title: Alike
+    formula: {consistency: {of: csat, by: product}}
+    target: 5
+    min_answers: 1
+    owner: us
+  both: {title: Both, formula: {composite: {parts: {csat: 0.5, mean: 0.5}}}, target: 5, owner: us}
+  mean: {title: Mean, formula: {mean: {measure: csat}}, target: 4, owner: us}
+  gap:
+    title: Gap
+    formula: {gap: {delivered: mean, perceived: csat}}
+    target: 5
+    min_answers: 1
+    owner: us
+"""
+    )
+    (tmp_path / "answers.jsonl").write_text(EVENTS)
+    found = score(kpis, str(tmp_path / "answers.jsonl"), "--format", "json")
+    rows = {row["kpi"]: row for row in json.loads(found.stdout)}
+    assert ({"csat": 0.5, "mean": 0.5}, "aligned") == (rows["both"]["parts"], rows["gap"]["gap"])
+    assert 0.1 < rows["even"]["chance"] < 1
+    assert not {"parts", "gap", "chance"} & rows["csat"].keys()
+    table = score(kpis, str(tmp_path / "answers.jsonl")).stdout
+    assert "ok, aligned" in table
+    assert "p = 0." in table
+
+
 def test_standard_input_and_breakdowns_in_any_order(kpis: Path) -> None:
     """`-` reads standard input; a breakdown is named in the KPI file's order."""
     arguments = ("-", "--breakdown", "channel,product", "--format", "json")

@@ -91,6 +91,8 @@ def test_row_becomes_the_families_of_its_score() -> None:
             (PLACE | {"outcome": "unsatisfied"}, 3),
         ],
         "feedback_kpi_part_weight": [],
+        "feedback_kpi_chance_probability": [],
+        "feedback_kpi_gap_state": [],
     } == samples(score_families([ROW], KPIS))
 
 
@@ -100,6 +102,17 @@ def test_parts_of_a_composite_are_shown_with_their_weights() -> None:
     assert [(PLACE | {"part": "service"}, 1.0), (PLACE | {"part": "product"}, 0.0)] == samples(
         score_families([row], KPIS)
     )["feedback_kpi_part_weight"]
+
+
+def test_what_consistencies_and_gaps_say_is_shown() -> None:
+    """How probable a spread is by chance; and one of four things that a gap may say."""
+    row = msgspec.structs.replace(ROW, chance=0.25, gap="watermelon")
+    found = samples(score_families([row], KPIS))
+    assert [(PLACE, 0.25)] == found["feedback_kpi_chance_probability"]
+    assert [
+        (PLACE | {"state": said}, float(said == "watermelon"))
+        for said in ("unknown", "watermelon", "seen", "aligned")
+    ] == found["feedback_kpi_gap_state"]
 
 
 def test_no_answers_give_no_score() -> None:

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -26,7 +27,10 @@ LAYOUT = Layout(
     late_after_seconds=1_200,
 )
 WINDOWS = {"1m": Span(60, 10), "100s": Span(100, 10), "10m": Span(600, 60)}
-GROUPS = [Group(CSAT.cell_id, b) for b in ((), ("product",), ("channel", "product"))]
+GROUPS = [
+    *(Group(CSAT.cell_id, b) for b in ((), ("product",), ("channel", "product"))),
+    *(Group(CSAT.cell_id, b, by="channel") for b in ((), ("product",))),
+]
 START = 1_800_000_000
 
 
@@ -123,7 +127,7 @@ class CountsAgainstRecomputation(RuleBasedStateMachine):
                 values = {"product": product, "channel": channel}
                 tally = tallies.setdefault(tuple(values[n] for n in group.breakdown), Counter())
                 if inside and bucket.seconds == span.tier_seconds:
-                    tally[value] += int(count)
+                    tally[f"{channel}\x1f{value}" if group.by else value] += int(count)
         return without_zeros(tallies)
 
 
@@ -180,3 +184,18 @@ def test_cells_of_another_layout_count_in_nothing() -> None:
     counts.advance(START)
     counts.settle()
     assert {(): {}} == counts.tallies("1m", GROUPS[0])
+
+
+def test_a_group_is_summed_over_a_breakdown_with_all_its_dimensions() -> None:
+    """What is told by channel is not read where answers are split by product only."""
+    layout = msgspec.structs.replace(LAYOUT, breakdowns=(("product",), ("channel",)))
+    group = Group(CSAT.cell_id, (), by="channel")
+    counts = Counts(layout, WINDOWS, [group])
+    fields = {
+        encode_cell(Cell((dimension,), (value,), CSAT.cell_id, "5")): b"1"
+        for dimension, value in (("product", "r"), ("channel", "chat"))
+    }
+    counts.put(0, Bucket(10, START), fields)
+    counts.advance(START)
+    counts.settle()
+    assert {(): {"chat\x1f5": 1}} == counts.tallies("1m", group)

@@ -28,7 +28,7 @@ SCORE_OR_SOURCE = (
     "write a number, or where it is from, as in {score: 78, date: 2026-06-30, source: …}"
 )
 ONE_SIDE = "write at_least where higher is better, or at_most where lower is, and not both"
-FORMULAS = "top_box, net, mean, share, sentiment, sum, ratio, composite"
+FORMULAS = "top_box, net, mean, share, sentiment, sum, ratio, composite, consistency, gap, product"
 ONE_FORMULA = f"write exactly one of {FORMULAS}"
 BREAKDOWN = "write a list of dimensions, as in [product] or [product, channel]"
 DATE = "is no date; write year-month-day, as in 2026-10-01"
@@ -642,7 +642,7 @@ def test_lower_is_better(kpi: str, target: str, expected: list[str]) -> None:
 
 AMOUNT = "{kind: amount, unit: EUR, decimals: 2, max: 1000}"
 NO_AMOUNT = "csat is of kind rating; this formula needs one of kind amount"
-NO_MEAN = "is the mean of sentiment; a part of a composite is its net: sentiment: net"
+NO_MEAN = "is the mean of sentiment; name a KPI of its net: sentiment: net"
 HAVE_A_RANGE = "top_box, net, mean, share, sentiment, composite"
 PARTS = "formula.composite.parts"
 PART = "{{title: T, owner: o, target: 1, formula: {}}}"
@@ -720,7 +720,7 @@ def test_formulas_of_amounts(formula: str, expected: list[str]) -> None:
             },
             [
                 f"q.{PARTS}.m: {NO_MEAN}",
-                f"q.{PARTS}.s: is a sum, which has no range; parts are {HAVE_A_RANGE}",
+                f"q.{PARTS}.s: is of formula sum; name a KPI of formula {HAVE_A_RANGE}",
             ],
         ),
     ],

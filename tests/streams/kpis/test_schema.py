@@ -80,7 +80,10 @@ def test_every_key_of_a_kpi_is_explained() -> None:
         (("dimensions", "product"), ["max"]),
         (
             ("kpis", "csat", "formula"),
-            ["top_box", "net", "mean", "share", "sentiment", "sum", "ratio", "composite"],
+            [
+                *("top_box", "net", "mean", "share", "sentiment", "sum"),
+                *("ratio", "composite", "consistency", "gap", "product"),
+            ],
         ),
         (("kpis", "csat", "formula", "net"), ["measure", "promoters", "detractors"]),
         (("kpis", "csat", "target"), ["at_least", "at_most", "from", "start", "by"]),

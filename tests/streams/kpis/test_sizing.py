@@ -63,6 +63,22 @@ def test_series_of_a_kpi_with_everything() -> None:
 
 
 @pytest.mark.parametrize(
+    ("formula", "more"),
+    [
+        ("{consistency: {of: csat, by: channel}}", 1),
+        ("{gap: {delivered: kept, perceived: csat}}", 4),
+        ("{composite: {parts: {csat: 0.5, kept: 0.5}}}", 2),
+    ],
+)
+def test_what_some_formulas_tell_beside_the_score(formula: str, more: int) -> None:
+    """A series in each window: how probable by chance, what a gap says, the weight of each part."""
+    kept = "  kept: {title: T, formula: {share: {measure: sla_met}}, target: 9, owner: us}"
+    own = f"  own: {{title: T, formula: {formula}, target: 9, owner: us}}"
+    file = parse_kpis("\n".join([kpi_text(kpi="floor: 75").rstrip(), kept, own]))
+    assert kpi_cost(file.kpis["own"], file) == (1, 4 * (10 + more) + 3)
+
+
+@pytest.mark.parametrize(
     ("formula", "outcomes"),
     [
         ("{net: {measure: nps}}", 3),

@@ -55,14 +55,27 @@ measures:
   csat: {kind: rating, scale: [1, 5]}
   kept: {kind: flag}
   value: {kind: amount, unit: EUR, decimals: 2, max: 1000}
+dimensions: {channel: {}}
 kpis:
-  top: {title: T, formula: {top_box: {measure: csat, at_least: 4}}, target: 80, owner: us}
+  top:
+    title: T
+    formula: {top_box: {measure: csat, at_least: 4}}
+    target: 80
+    floor: 70
+    owner: us
   net: {title: T, formula: {sentiment: net}, target: 10, owner: us}
   mean: {title: T, formula: {mean: {measure: csat}}, target: 4, owner: us}
   scaled: {title: T, formula: {mean: {measure: csat, as_percent: true}}, target: 80, owner: us}
   kept: {title: T, formula: {share: {measure: kept}}, target: {at_most: 9}, owner: us}
   sales: {title: T, formula: {sum: {measure: value}}, target: 9, owner: us}
   basket: {title: T, formula: {mean: {measure: value}}, target: 9, owner: us}
+  gap: {title: T, formula: {gap: {delivered: kept, perceived: top}}, target: 9, owner: us}
+  even: {title: T, formula: {consistency: {of: mean, by: channel}}, target: 1, owner: us}
+  life:
+    title: T
+    formula: {product: {revenue: sales, active_customers: 9, lifespan_years: 2}}
+    target: 9
+    owner: us
 """
 
 
@@ -77,5 +90,8 @@ def test_every_kpi_has_its_unit_and_direction() -> None:
         "kept": "T (%)",
         "sales": "T (EUR)",
         "basket": "T (EUR)",
+        "gap": "T (-100 to 100)",
+        "even": "T (0 to 4)",
+        "life": "T (EUR)",
     } == {face.kpi: face.label for face in faces}
     assert ["kept"] == [face.kpi for face in faces if face.lower_is_better]

@@ -53,6 +53,16 @@ class TestGTest:
             (found.statistic, found.degrees_of_freedom), abs=1e-9
         )
 
+    def test_answers_worth_fewer_are_weaker_evidence(self) -> None:
+        """Divided by the design effect: the chi-square of half the statistic."""
+        found = g_test([[90, 10], [80, 20]])
+        half = found.divided(2)
+        assert (found.statistic / 2, 1) == (half.statistic, half.degrees_of_freedom)
+        assert half.p_value == pytest.approx(chi2.sf(found.statistic / 2, 1))
+        assert found == found.divided(1)
+        nothing = g_test([[90, 10]])
+        assert nothing == nothing.divided(2)
+
     @given(TABLES)
     def test_agrees_with_scipy(self, table: list[list[int]]) -> None:
         """The statistic is scipy's for the table without its empty rows and columns."""
