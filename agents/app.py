@@ -189,10 +189,11 @@ def faust_settings(settings: Settings) -> dict[str, Any]:
 
 def _credentials(settings: Settings) -> faust.auth.Credentials | None:
     tls = settings.kafka_tls
-    if settings.kafka_username and settings.kafka_password:
+    if settings.kafka_login is not None:
+        username, password = settings.kafka_login
         return faust.SASLCredentials(
-            username=settings.kafka_username,
-            password=settings.kafka_password.get_secret_value(),
+            username=username,
+            password=password,
             mechanism=settings.kafka_sasl_mechanism,
             ssl_context=tls,
         )

@@ -180,6 +180,14 @@ class Settings(BaseSettings):
         return context
 
     @property
+    def kafka_login(self) -> tuple[str, str] | None:
+        """User and password, where the protocol asks for them."""
+        if not self.kafka_security_protocol.startswith("SASL"):
+            return None
+        password = self.kafka_password.get_secret_value() if self.kafka_password else ""
+        return self.kafka_username or "", password
+
+    @property
     def redis_shown(self) -> str:
         """The Redis address without a password, for messages."""
         parts = urlsplit(self.redis_url)

@@ -15,7 +15,8 @@ from agents.audit.audit import Audit
 from agents.audit.sources import FileLog, KafkaLog
 from agents.audit.views import print_report, report_json
 from agents.commands.kafka_options import brokers_option, topic_option
-from agents.kafka.clients import consumer, kafka_errors
+from agents.kafka.clients import consumer
+from agents.kafka.errors import kafka_errors
 from agents.kafka.topic_log import no_topic
 from agents.publish.event_file import JsonLines
 from agents.redis_clients import reading_client

@@ -14,7 +14,7 @@ from agents.commands.kafka_options import (
     dead_letter_topic_option,
     format_option,
 )
-from agents.kafka.clients import consumer, kafka_errors, producer
+from agents.kafka.clients import consumer, producer
 from agents.kafka.dead_letter_views import (
     content_json,
     flat,
@@ -24,6 +24,7 @@ from agents.kafka.dead_letter_views import (
     printable,
 )
 from agents.kafka.dead_letters import Letters, Replay, find, listing
+from agents.kafka.errors import kafka_errors
 from agents.kafka.topic_log import read_to_now
 from agents.publish.delivery import Delivery
 from agents.settings import load_settings

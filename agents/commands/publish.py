@@ -19,7 +19,8 @@ from agents.commands.kafka_options import (
     kpis_option,
     topic_option,
 )
-from agents.kafka.clients import kafka_errors, partition_count, producer
+from agents.kafka.clients import partition_count, producer
+from agents.kafka.errors import kafka_errors
 from agents.publish.delivery import Delivery
 from agents.publish.event_file import CsvRows, EventFile, JsonLines
 from agents.publish.publisher import Gate, Pace, Publication, refused, survey

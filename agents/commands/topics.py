@@ -16,7 +16,8 @@ from agents.commands.kafka_options import (
     kpis_option,
     topic_option,
 )
-from agents.kafka.clients import admin, kafka_errors
+from agents.kafka.clients import admin
+from agents.kafka.errors import kafka_errors
 from agents.kafka.topics import (
     SOURCE_LIMIT_BYTES,
     Difference,

@@ -6,22 +6,14 @@ read dead letters and create topics.
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import (
-    AuthorizationError,
-    IllegalSaslStateError,
-    KafkaConfigurationError,
-    KafkaError,
-    KafkaTimeoutError,
-    SaslAuthenticationFailedError,
-    UnsupportedSaslMechanismError,
-)
+from kafka.errors import KafkaTimeoutError
 
-from streams.errors import ConfigurationError, Unavailable
+from agents.kafka.errors import calm_logs
+from streams.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,14 +31,6 @@ _BATCH_BYTES: Final = 128 * 1024
 _LINGER_MILLISECONDS: Final = 20  # fills batches at high rates, unnoticed at low ones
 
 _CLOSE_SECONDS: Final = 2  # whoever sends has awaited the receipts by then
-
-_DENIED: Final = (
-    AuthorizationError,
-    IllegalSaslStateError,
-    KafkaConfigurationError,
-    SaslAuthenticationFailedError,
-    UnsupportedSaslMechanismError,
-)
 
 
 @contextmanager
@@ -110,32 +94,9 @@ def partition_count(client: KafkaProducer, settings: Settings, topic: str) -> in
         ) from None
 
 
-@contextmanager
-def kafka_errors(settings: Settings) -> Iterator[None]:
-    """Turn what kafka-python raises into `Unavailable`, or `ConfigurationError` when denied."""
-    try:
-        yield
-    except _DENIED as error:
-        raise ConfigurationError(
-            f"Kafka at {settings.kafka_brokers} refused us: {name_of(error)}. Check "
-            "FEEDBACK_KAFKA_SECURITY_PROTOCOL, the credentials and what they are allowed."
-        ) from error
-    except KafkaError as error:
-        raise Unavailable(
-            f"Kafka at {settings.kafka_brokers} did not answer as it should: {name_of(error)}. "
-            "Check FEEDBACK_KAFKA_BROKERS and that the brokers are up, then try again."
-        ) from error
-
-
-def name_of(error: BaseException) -> str:
-    """A Kafka error as a short name: its own text may repeat a request, and so a record."""
-    return type(error).__name__.removesuffix("Error")
-
-
 def _connection(settings: Settings) -> dict[str, Any]:
     """What all three clients share."""
-    # At level DEBUG kafka-python logs each record's key and value, and its whole configuration.
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    calm_logs()
     return {
         "bootstrap_servers": settings.brokers,
         "client_id": "feedback",
@@ -148,16 +109,13 @@ def _connection(settings: Settings) -> dict[str, Any]:
 
 
 def _credentials(settings: Settings) -> dict[str, str]:
-    if not (
-        settings.kafka_security_protocol.startswith("SASL")
-        and settings.kafka_username
-        and settings.kafka_password
-    ):
+    if settings.kafka_login is None:
         return {}
+    username, password = settings.kafka_login
     return {
         "sasl_mechanism": settings.kafka_sasl_mechanism,
-        "sasl_plain_username": settings.kafka_username,
-        "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        "sasl_plain_username": username,
+        "sasl_plain_password": password,
     }
 
 

@@ -13,7 +13,7 @@ from kafka.errors import (
     RecordListTooLargeError,
 )
 
-from agents.kafka.clients import name_of
+from agents.kafka.errors import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

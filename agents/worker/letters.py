@@ -90,11 +90,12 @@ class DeadLetters:
             "security_protocol": settings.kafka_security_protocol,
             "ssl_context": settings.kafka_tls,
         }
-        if settings.kafka_username and settings.kafka_password:
+        if settings.kafka_login is not None:
+            username, password = settings.kafka_login
             configuration |= {
                 "sasl_mechanism": settings.kafka_sasl_mechanism,
-                "sasl_plain_username": settings.kafka_username,
-                "sasl_plain_password": settings.kafka_password.get_secret_value(),
+                "sasl_plain_username": username,
+                "sasl_plain_password": password,
             }
         return configuration
 

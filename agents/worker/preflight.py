@@ -81,7 +81,9 @@ async def _wait_for_topic(settings: Settings) -> TopicFacts:
             if facts is not None:
                 return facts
             logger.warning(
-                "waiting for topic %s: create it with `feedback topics create`", settings.topic
+                "waiting for topic %s, which is not there or not for us to see (ACL Describe): "
+                "create it with `feedback topics create`",
+                settings.topic,
             )
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -14,8 +14,9 @@ from uuid import UUID
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from agents.kafka.clients import admin, kafka_errors
-from streams.errors import StorageMismatch, Unavailable
+from agents.kafka.clients import admin
+from agents.kafka.errors import kafka_errors, refused_us
+from streams.errors import ConfigurationError, StorageMismatch, Unavailable
 from streams.ledger.keys import PartitionKeys, topic_key
 
 if TYPE_CHECKING:
@@ -140,6 +141,10 @@ class TopicGuard:
             f"ends at offset {log_end} in partition {tp.partition}, but offsets up to {position} "
             "have been counted; it was truncated or created again"
         )
+
+    def denied(self, error: BaseException) -> ConfigurationError:
+        """The error for what Kafka does not allow this worker to do."""
+        return refused_us(self._settings, error)
 
     def _changed(self, how: str) -> StorageMismatch:
         topic = self._settings.topic

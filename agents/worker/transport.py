@@ -13,10 +13,18 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import faust
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode import Service
 
 from agents.worker.counting import REDIS_AWAY
 from agents.worker.reading import Batch, Reached, Reading
@@ -27,10 +35,17 @@ if TYPE_CHECKING:
 
     from agents.worker.counting import Counting
 
+DENIED: Final = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+)
 COMMIT_SECONDS: Final = 5.0
 # While a partition waits for room, the others are polled this briefly, so that it is soon asked.
 _SHORT_POLL_SECONDS: Final = 0.05
 _RETRY_SECONDS: Final = 0.5
+# aiokafka's coordinator waits until somebody asks what hinders it.
+_GROUP_SECONDS: Final = 2.0
 # A log end older than this says nothing of the log now: the broker may be away.
 _LOG_SEEN_SECONDS: Final = 10.0
 
@@ -99,6 +114,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         committed = await consumer._coordinator.fetch_committed_offsets(wanted)  # noqa: SLF001
         return {TP(*tp): Bounds(first[tp], last[tp], _reached(committed.get(tp))) for tp in wanted}
 
+    async def check_group(self) -> None:
+        """Raise what keeps this worker from its group, and let aiokafka try again.
+
+        aiokafka's coordinator stands still until somebody has asked for its error, which Faust,
+        reading past aiokafka's own `getmany`, never does. `Unavailable` where it tries no more.
+        To be called in this thread.
+        """
+        if self._consumer is None:
+            return
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - it has no public name
+        has_ended = coordinator._coordination_task.done()  # noqa: SLF001 - nor has its task
+        try:
+            coordinator.check_errors()
+        except KafkaError as error:
+            if has_ended:
+                raise Unavailable(f"the group's coordination has ended: {error}") from error
+            raise
+
     async def advise(self, offsets: Mapping[TP, Reached]) -> None:
         """Commit `offsets`, for tools that show lag; to be called in this thread."""
         now = time.monotonic()
@@ -131,6 +164,20 @@ class Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @Service.task
+    async def _watch_group(self) -> None:
+        """Report what keeps this worker from its group; end it where no waiting mends that."""
+        while not self.should_stop:
+            await self.sleep(_GROUP_SECONDS)
+            try:
+                await self._thread.call_thread(self._thread.check_group)
+            except DENIED as error:
+                self.counting.fail(self.counting.guard.denied(error))
+            except Unavailable as error:
+                self.counting.fail(error)
+            except KafkaError as error:
+                self.counting.report_waiting(f"can't join the group: {error}")
 
     # Closing readings: cheap, at any time, and always safe.
 
@@ -217,6 +264,9 @@ class Consumer(driver.Consumer):
             self.counting.distrust_topic()
             self.close_readings(TP(*tp) for tp in error.args[0])
             return {}
+        except DENIED as error:
+            self.counting.fail(self.counting.guard.denied(error))
+            return {}
         except NoOffsetForPartitionError:
             # A new partition, asked for before our seek; there is no committed offset yet.
             return {}
@@ -259,6 +309,9 @@ class Consumer(driver.Consumer):
             await self._thread.seek_wait(positions)
         except ConfigurationError as error:
             self.counting.fail(error)
+            return
+        except DENIED as error:
+            self.counting.fail(self.counting.guard.denied(error))
             return
         except (KafkaError, *REDIS_AWAY, TimeoutError, ValueError, Unavailable) as error:
             # Revoked meanwhile, or a server does not answer: try again at the next poll.

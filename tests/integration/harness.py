@@ -236,7 +236,8 @@ class Pipeline:
 
     def ended(self, worker: CountingWorker, seconds: float = PATIENCE_SECONDS) -> int | None:
         """Wait for a worker that ends by itself; its exit status."""
-        self.running.remove(worker)
+        if worker in self.running:
+            self.running.remove(worker)
         self.wait(lambda: not worker.alive(), f"{worker.name} to end", seconds)
         return worker.exit_status
 
@@ -340,11 +341,12 @@ class Pipeline:
             f"the ledgers to reach {ends}",
         )
 
-    def differences(self) -> str:
+    def differences(self, **settings: object) -> str:
         """What the audit finds wrong, once everything is counted; empty where all is exact."""
         self.settle()
+        environment = self.environment(**settings)
         audit = FeedbackProcess(
-            "audit", "--format", "json", directory=self.directory, environment=self.environment()
+            "audit", "--format", "json", directory=self.directory, environment=environment
         )
         self._processes.append(audit)
         audit.start()
