@@ -115,9 +115,18 @@ class Board:
         self._scoreboard = Scoreboard(kpis)
         self._reader = CountsReader(redis, topic, self._scoreboard.counts)
 
+    @property
+    def scoreboard(self) -> Scoreboard:
+        """What all of it is computed by."""
+        return self._scoreboard
+
+    def refresh(self) -> Report:
+        """Read what changed; gives what was found."""
+        return self._reader.refresh()
+
     def read(self) -> View:
         """Read what changed, and give all of it; while Redis is away, the last with the reason."""
-        report = self._reader.refresh()
+        report = self.refresh()
         rows = self._scoreboard.rows(report)
         pipeline = _pipeline(self._topic, report, rows)
         return View(report.now, self._kpis, rows, pipeline, self._scoreboard.movements(report))

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from agents.board.as_json import more_said
 from agents.board.words import interval_words, movement_words, score_words, segment_words
+from agents.commands.explaining import explain_option, print_explanation, segment_option
 from agents.publish.event_file import CsvRows, EventFile, JsonLines
 from agents.settings import load_settings
 from agents.standard_error import StandardError
@@ -35,6 +36,7 @@ Examples:
   feedback score answers.jsonl
   feedback score answers.jsonl --breakdown product,channel --window 7d
   feedback score - --format json < answers.jsonl
+  feedback score answers.jsonl --explain csat --segment product=router
 """
 
 
@@ -63,12 +65,16 @@ Examples:
 @click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
+@explain_option
+@segment_option
 def command(
     file: Path,
     kpis: Path | None,
     breakdowns: tuple[str, ...],
     window: str,
     form: Literal["table", "json"],
+    explained: str | None,
+    segments: tuple[str, ...],
 ) -> None:
     """Score the events in FILE: JSON lines, or CSV named .csv; - reads standard input.
 
@@ -76,6 +82,9 @@ def command(
     judged at their own time, so a file of any age can be scored; nothing is ever stale. Breach
     means that the evidence against the floor reaches the alert's limit. Below the table stands what
     moved each KPI with an alert, in the alert's window at the file's end, from the 28 days before.
+
+    With --explain it prints instead how one score at the file's end came about, in the alert's
+    window or that of --window, so that it can be followed with a pocket calculator.
 
     Refused events are reported on standard error by line and reason, and are not scored.
 
@@ -86,12 +95,27 @@ def command(
     split = [_breakdown(text, found) for text in breakdowns]
     scores = FileScores(found)
     _take_all(scores, _events(file, found), StandardError())
+    if explained is not None:
+        print_explanation(
+            *scores.board(),
+            found,
+            kpi=explained,
+            window=length.name if length else None,
+            segments=segments,
+            form=form,
+        )
+        _end(scores)
+        return
     rows = scores.rows(length, split)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode([as_json(row) for row in rows])))
     else:
         _print(rows, found)
         _print_movements(scores, found)
+    _end(scores)
+
+
+def _end(scores: FileScores) -> None:
     if scores.outcomes["refused"]:
         sys.exit(1)
 

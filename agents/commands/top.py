@@ -15,6 +15,7 @@ from rich.live import Live
 from agents.board.as_json import view_json
 from agents.board.board import Board
 from agents.board.screen import BoardScreen
+from agents.commands.explaining import explain_option, print_explanation, segment_option
 from agents.commands.kafka_options import kpis_option, topic_option
 from agents.redis_clients import reading_client
 from agents.settings import load_settings
@@ -31,6 +32,7 @@ Examples:
   feedback top
   FEEDBACK_REDIS_URL=redis://redis:6379/0 feedback top --kpis kpis.yaml
   feedback top --once --format json
+  feedback top --explain csat --segment product=router
 """
 
 
@@ -53,25 +55,45 @@ Examples:
     show_default=True,
     help="Seconds between two reads of Redis.",
 )
+@explain_option
+@segment_option
+@click.option("--window", help="With --explain: the window, by default the alert's.")
 def command(
     kpis: Path | None,
     topic: str | None,
     once: bool,
     form: Literal["table", "json"],
     interval: float,
+    explained: str | None,
+    segments: tuple[str, ...],
+    window: str | None,
 ) -> None:
     """Show scores, raised alerts, the worst segments and the pipeline's health.
 
     Reads Redis alone, as the exporter does, and says the same. Leave with Ctrl-C.
 
-    Exit status: 0; 1 when --once can't read Redis; 2 for wrong use or a wrong KPI file.
+    With --explain it prints, with the numbers of the moment, how one score came about, so that it
+    can be followed with a pocket calculator.
+
+    Exit status: 0; 1 when --once or --explain can't read Redis; 2 for wrong use or a wrong KPI
+    file.
     """
     settings = load_settings(kpi_file=kpis, topic=topic)
     file = load_kpis(settings.kpi_file)
     with reading_client(settings) as redis:
         board = Board(file, redis, settings.topic)
         console = _console()
-        if once or form == "json" or not console.is_terminal:
+        if explained is not None:
+            print_explanation(
+                board.scoreboard,
+                board.refresh(),
+                file,
+                kpi=explained,
+                window=window,
+                segments=segments,
+                form=form,
+            )
+        elif once or form == "json" or not console.is_terminal:
             _print_once(board.read(), form, console)
         else:
             _show(board, console, interval)

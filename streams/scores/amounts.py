@@ -100,7 +100,7 @@ class _AmountSum(NamedTuple):
         )
 
 
-class _SumRatio(NamedTuple):
+class SumRatio(NamedTuple):
     """The ratio of two sums over the same answers; `unit` 100 shows it in percent.
 
     An answer that lacks one of the two counts as 0 there. The ratio is not known while the sum
@@ -114,13 +114,16 @@ class _SumRatio(NamedTuple):
 
     @property
     def answers(self) -> float:
+        """Those that have the measure below the line."""
         return self.line.answers
 
     @property
     def value(self) -> float | None:
+        """The ratio; None while the sum below the line is 0."""
         return self.unit * self.above.total / self.line.total if self.line.total else None
 
     def interval(self, confidence: float) -> Interval:
+        """By the delta method, in the unit shown."""
         answers, above, line = self.answers, self.above.total, self.line.total
         if not above:
             most = self.above.most * answers / line
@@ -129,6 +132,7 @@ class _SumRatio(NamedTuple):
         return found.scaled(self.unit)
 
     def below(self, floor: float) -> float:
+        """Evidence, as a one-sided z, that the true ratio lies below `floor`."""
         if not (self.above.total and self.line.total and self.answers):
             return 0.0
         return amounts.ratio_below(
@@ -136,6 +140,7 @@ class _SumRatio(NamedTuple):
         )
 
     def thinned(self, design_effect: float) -> Self:
+        """As many independent answers as these are worth."""
         thin = [
             each._replace(
                 answers=each.answers / design_effect,
@@ -164,7 +169,7 @@ def amount_sum(measure: Measure, counts: Counts) -> Sample:
     return _AmountSum(Amounts.of(measure, counts))
 
 
-def sum_ratio(formula: RatioOf, counts: Mapping[str, Counts]) -> Sample:
+def sum_ratio(formula: RatioOf, counts: Mapping[str, Counts]) -> SumRatio:
     """What the cells of both measures, by their names, say about a ratio."""
     of, to = formula.of, formula.to
     first, second = ordered_pair(of, to)
@@ -177,7 +182,7 @@ def sum_ratio(formula: RatioOf, counts: Mapping[str, Counts]) -> Sample:
     else:
         high = joint.get("products_high", 0) * joint_base(first, second)
         products = (high + joint.get("products_low", 0)) / units
-    return _SumRatio(
+    return SumRatio(
         Amounts.of(of, counts.get(of.cell_id, {})),
         Amounts.of(to, counts.get(to.cell_id, {})),
         products,

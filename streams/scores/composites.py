@@ -25,7 +25,6 @@ from streams.statistics.intervals import Interval, proportion_below, wilson
 if TYPE_CHECKING:
     from streams.kpis.combined import Part
     from streams.ledger.layout import Measure
-    from streams.scores.samples import Sample
 
 Counts = Mapping[str, int]
 
@@ -33,7 +32,7 @@ Counts = Mapping[str, int]
 _LEAST_VARIANCE = 1e-12
 
 
-class _CompositeMean(NamedTuple):
+class CompositeMean(NamedTuple):
     """A composite from 0 to 1, shown in percent.
 
     `answers` are those of the part that has the fewest. `position` is None where a part is missing
@@ -47,38 +46,42 @@ class _CompositeMean(NamedTuple):
 
     @property
     def value(self) -> float | None:
+        """In percent; None where it is withheld."""
         return None if self.position is None else 100 * self.position
 
     def interval(self, confidence: float) -> Interval:
-        worth = self._worth
+        """Wilson's, of as many answers as it is worth."""
+        worth = self.worth
         return wilson((self.position or 0.0) * worth, worth, confidence).scaled(100)
 
     def below(self, floor: float) -> float:
+        """Evidence, as a one-sided z, that the true score lies below `floor`."""
         if self.position is None:
             return 0.0
-        return proportion_below(self.position * self._worth, self._worth, floor / 100)
+        return proportion_below(self.position * self.worth, self.worth, floor / 100)
 
     def thinned(self, design_effect: float) -> Self:
+        """As many independent answers as these are worth."""
         return self._replace(
             answers=self.answers / design_effect, variance=self.variance * design_effect
         )
 
     @property
-    def _worth(self) -> float:
+    def worth(self) -> float:
         """How many answers a share of this variance would have."""
         return self.padded * (1 - self.padded) / self.variance
 
 
-def composite_mean(formula: CompositeOf, counts: Mapping[str, Counts]) -> Sample:
+def composite_mean(formula: CompositeOf, counts: Mapping[str, Counts]) -> CompositeMean:
     """What the cells of all measures, by their names, say about a composite."""
     leaves = [*_leaves(formula, counts)]
     answered = [leaf for leaf in leaves if leaf.answers]
     fewest = min((leaf.answers for leaf in answered), default=0)
     weights = _weights(formula, iter(leaves))
     if weights is None:
-        return _CompositeMean(fewest, None, 0.5, 1.0)
+        return CompositeMean(fewest, None, 0.5, 1.0)
     used = [(leaf, weight) for leaf, weight in zip(leaves, weights, strict=True) if weight]
-    return _CompositeMean(
+    return CompositeMean(
         min(leaf.answers for leaf, _ in used),
         sum(weight * leaf.mean for leaf, weight in used),
         sum(weight * leaf.padded_mean for leaf, weight in used),
@@ -95,6 +98,35 @@ def weights_used(formula: CompositeOf, counts: Mapping[str, Counts]) -> dict[str
         part.name: 0.0 if withheld else weight / total
         for part, weight in zip(formula.parts, given, strict=True)
     }
+
+
+class Ingredient(NamedTuple):
+    """A part of a composite as it went into the score: `mean` and its variance from 0 to 1."""
+
+    measure: str
+    weight: float
+    answers: int
+    mean: float
+    padded_mean: float
+    variance: float
+
+
+def ingredients(formula: CompositeOf, counts: Mapping[str, Counts]) -> list[Ingredient]:
+    """The parts with weight in the score, down to single measures; none where it is withheld."""
+    leaves = [*_leaves(formula, counts)]
+    weights = _weights(formula, iter(leaves)) or []
+    return [
+        Ingredient(
+            leaf.measure.name,
+            weight,
+            leaf.answers,
+            leaf.mean,
+            leaf.padded_mean,
+            leaf.variance_of_mean,
+        )
+        for leaf, weight in zip(leaves, weights, strict=False)
+        if weight
+    ]
 
 
 class _Leaf(NamedTuple):

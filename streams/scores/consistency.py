@@ -39,7 +39,7 @@ _MOST_EVIDENCE = 8.0
 _HALVINGS = 14
 
 
-class _SegmentSpread(NamedTuple):
+class SegmentSpread(NamedTuple):
     """The segments that are compared, and whether they differ by more than chance."""
 
     answers: float
@@ -48,14 +48,17 @@ class _SegmentSpread(NamedTuple):
 
     @property
     def value(self) -> float | None:
+        """The distance from the best segment to the worst; None for fewer than two."""
         found = self._spread(0.5)
         return found.value if found else None
 
     def interval(self, confidence: float) -> Interval:
+        """Of the true distance."""
         found = self._spread(confidence)
         return Interval(found.lower, found.upper) if found else Interval(0.0, 0.0)
 
     def below(self, floor: float) -> float:
+        """Evidence, as a one-sided z, that the true distance lies below `floor`."""
         value = self.value
         if value is None:
             return 0.0
@@ -107,7 +110,7 @@ def by_segment(tally: Mapping[str, int]) -> dict[str, dict[str, int]]:
 
 def segment_spread(
     formula: ConsistencyOf, measure: Measure, tally: Mapping[str, int], sampler: Sampler
-) -> _SegmentSpread:
+) -> SegmentSpread:
     """What `tally`, with a segment before each value, says of a consistency.
 
     `sampler` makes the sample of one segment.
@@ -119,7 +122,7 @@ def segment_spread(
     kept = [name for name in named if samples[name].answers >= max(formula.min_answers, 1)]
     table = [[*outcomes(inner, measure, tallies[name]).values()] for name in kept]
     counted = kept if len(kept) > 1 else samples
-    return _SegmentSpread(
+    return SegmentSpread(
         sum(samples[name].answers for name in counted),
         tuple((name, samples[name]) for name in kept),
         g_test(table),

@@ -83,6 +83,11 @@ class Place(NamedTuple):
     breakdown: tuple[str, ...]
 
     @property
+    def names(self) -> tuple[str, str, str]:
+        """The KPI, the window and the breakdown, as its rows have them."""
+        return self.kpi.name, self.window, breakdown_label(self.breakdown)
+
+    @property
     def span_name(self) -> str:
         """Its window as counts know it: those of what matures end earlier."""
         matures = self.kpi.matures

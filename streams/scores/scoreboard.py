@@ -96,6 +96,15 @@ class Scoreboard:
                 found.append(self._movements.of(each, partial(self._periods, each, shown)))
         return found
 
+    def subject(self, report: Report, row: Row) -> Subject:
+        """A row with what it was made of; one that is made of other rows has no such thing."""
+        place_of = (row.kpi, row.window, row.breakdown)
+        (section,) = (each for each in self._sections if each.place.names == place_of)
+        span = self._spans[section.place.span_name]
+        stop = span.last_end(window_end(report.healths, report.now))
+        segment = tuple([value for _, value in row.segment])
+        return Subject(section.place, row, section.tally(segment), stop - span.seconds, stop)
+
     def _periods(
         self, each: Compared, shown: Mapping[str, Shown], breakdown: tuple[str, ...]
     ) -> Periods:
@@ -130,6 +139,16 @@ class Scoreboard:
         history = AlertHistory(_judge(rule), place.group, span, kept, self.counts.projection)
         self.counts.listen(span.tier_seconds, history)
         return history
+
+
+class Subject(NamedTuple):
+    """A row with the answers that it was made of, of `begin` up to before `end` (Unix seconds)."""
+
+    place: Place
+    row: Row
+    tally: Tally
+    begin: float
+    end: float
 
 
 class _Moment(NamedTuple):
@@ -174,6 +193,10 @@ class _Section:
             for segment in sorted(tallies)
         }
         return [remembered.row for remembered in self._remembered.values()]
+
+    def tally(self, segment: Segment) -> Tally:
+        """What the row of `segment` was last made of."""
+        return self._remembered[segment].tally
 
     def _verdict(self, segment: Segment, moment: _Moment) -> Verdict | None:
         if self._history is None or OTHER in segment:

@@ -121,7 +121,7 @@ def spread(segments: Sequence[SegmentScore]) -> Spread | None:
         [segment for segment in segments if segment is not highest],
         key=lambda segment: segment.value,
     )
-    bounds = [_difference(above, below) for above, below in permutations(segments, 2)]
+    bounds = [difference(above, below) for above, below in permutations(segments, 2)]
     return Spread(
         highest.name,
         lowest.name,
@@ -131,8 +131,11 @@ def spread(segments: Sequence[SegmentScore]) -> Spread | None:
     )
 
 
-def _difference(above: SegmentScore, below: SegmentScore) -> Interval:
-    """The interval of the true distance from `below` up to `above`, which may be negative."""
+def difference(above: SegmentScore, below: SegmentScore) -> Interval:
+    """The interval of the true distance from `below` up to `above`, which may be negative.
+
+    By the square-and-add rule, from the intervals of both.
+    """
     distance = above.value - below.value
     down = math.hypot(above.value - above.lower, below.upper - below.value)
     up = math.hypot(above.upper - above.value, below.value - below.lower)

@@ -47,6 +47,32 @@ def mean_interval(
     )
 
 
+class Tilted(NamedTuple):
+    """How a bound came about, on positions from 0 to 1 that rise towards it.
+
+    `counts` are pairs of count and position. `tilt` is None where the bound needs answers at the
+    end of the scale that nobody gave.
+    """
+
+    counts: list[tuple[float, float]]
+    observed: float
+    tilt: float | None
+    bound: float
+
+
+def mean_tilts(
+    counts: Mapping[int, float], low: int, high: int, confidence: float = 0.95
+) -> tuple[Tilted, Tilted]:
+    """How both bounds of `mean_interval` came about; that of the lower counts from `high` down."""
+    z = normal_quantile(confidence)
+    ratings = _Ratings.on_scale(counts, low, high)
+    lower, upper = (
+        Tilted(each.placed, each.mean, each.upper_tilt(z), each.upper_bound(z))
+        for each in (ratings.mirrored(), ratings)
+    )
+    return lower, upper
+
+
 def mean_below(counts: Mapping[int, float], low: int, high: int, floor: float) -> float:
     """Evidence that the true mean lies below `floor`, which is on the measure's scale."""
     ratings = _Ratings.on_scale(counts, low, high)
@@ -98,11 +124,21 @@ class _Ratings(NamedTuple):
 
     def upper_bound(self, z: float) -> float:
         """The highest mean that lies at most `z` standard errors above the observed one."""
+        tilt = self.upper_tilt(z)
+        return self._beyond(z) if tilt is None else self.tilted(tilt)[0]
+
+    def _beyond(self, z: float) -> float:
+        """The bound where it needs unseen answers at 1.
+
+        The variance at a mean m is then (1 - m) * (m - observed mean).
+        """
+        return 1 - (1 - self.mean) / (1 + z * z / self.answers)
+
+    def upper_tilt(self, z: float) -> float | None:
+        """The tilt at the upper bound; None where that needs answers at 1 that nobody gave."""
         highest = self.highest_tilted_mean()
-        # With unseen answers at 1, the variance at a mean m is (1 - m) * (m - observed mean).
-        beyond = 1 - (1 - self.mean) / (1 + z * z / self.answers)
-        if beyond >= highest:
-            return beyond
+        if self._beyond(z) >= highest:
+            return None
         errors = z / math.sqrt(self.answers)
 
         def excess(tilt: float) -> float:
@@ -111,8 +147,7 @@ class _Ratings(NamedTuple):
 
         variance = self.tilted(0)[1]
         shift = errors * math.sqrt(variance)
-        tilt = _root(excess, -shift, highest - self.mean, _first_tilt(shift, variance))
-        return self.tilted(tilt)[0]
+        return _root(excess, -shift, highest - self.mean, _first_tilt(shift, variance))
 
     def distance(self, position: float) -> float:
         """How many standard errors a mean of `position` lies above the observed one."""

@@ -188,3 +188,49 @@ def test_without_a_baseline_nothing_is_said_of_it(kpis: Path) -> None:
     """A file of one day has nothing to be compared with."""
     kpis.write_text(ALERTING)
     assert "baseline" not in score(kpis, "-", text=EVENTS).stdout
+
+
+class TestExplain:
+    """How a number came about."""
+
+    def test_of_all_answers(self, kpis: Path) -> None:
+        """The steps of the score that the board would show at the file's end."""
+        result = score(kpis, "-", "--explain", "csat", text=EVENTS)
+        assert 0 == result.exit_code
+        assert "Satisfaction, 30d" in result.stdout
+        assert "2. Score\n   score = 100 × 2 ÷ 3 = 66.6667 %" in result.stdout
+
+    def test_of_a_segment_as_json(self, kpis: Path) -> None:
+        """In another window, for a program."""
+        kpis.write_text(ALERTING)
+        options = ("--explain", "csat", "--segment", "product=router", "--window", "24h")
+        result = score(kpis, "-", *options, "--format", "json", text=EVENTS)
+        found = json.loads(result.stdout)
+        assert ("csat", "24h") == (found["kpi"], found["window"])
+        (line,) = found["steps"][1]["lines"]
+        assert ("score", "100 × 1 ÷ 2", 50.0, "%") == tuple(
+            line[key] for key in ("name", "expression", "result", "unit")
+        )
+
+    @pytest.mark.parametrize(
+        ("options", "sentence"),
+        [
+            (("--explain", "csta"), "'csta' is no KPI; the KPI file has csat"),
+            (("--explain", "csat", "--window", "2h"), "'2h' is no window of csat; it has 1h, 24h"),
+            (("--explain", "csat", "--segment", "router"), "write it as in product=router"),
+            (("--explain", "csat", "--segment", "product=tv"), "no answers of it were ever seen"),
+        ],
+    )
+    def test_what_is_not_there_is_wrong_use(
+        self, kpis: Path, options: tuple[str, ...], sentence: str
+    ) -> None:
+        """Each with what there is."""
+        result = score(kpis, "-", *options, text=EVENTS)
+        assert 2 == result.exit_code
+        assert sentence in " ".join(result.stderr.replace("│", " ").split())
+
+    def test_refused_events_are_status_1_here_too(self, kpis: Path) -> None:
+        """The others are explained."""
+        result = score(kpis, "-", "--explain", "csat", text=EVENTS + "\nnonsense")
+        assert 1 == result.exit_code
+        assert "1. Answers" in result.stdout

@@ -69,9 +69,33 @@ def _counted(client: redis_module.Redis, layout: str) -> None:
                                       "last_record_time": now - 3})  # fmt: skip
 
 
+def test_explaining_what_can_t_be_read_is_exit_status_1(kpi_file: Path) -> None:
+    """It says that it is stale, and why."""
+    environment = {"FEEDBACK_REDIS_URL": "redis://127.0.0.1:1/0"}
+    options = ["--kpis", str(kpi_file), "--explain", "csat"]
+    result = CliRunner().invoke(top.command, options, env=environment)
+    assert 1 == result.exit_code
+    assert "State: stale" in result.stdout
+    assert "Redis can't be read" in result.stderr
+
+
 @pytest.mark.redis
 class TestRunning:
     """Against a real Redis."""
+
+    def test_explains_the_moment(self, redis_server: RedisServer, kpi_file: Path) -> None:
+        """A score that nobody answered is idle, and each question before that is told."""
+        import redis
+
+        with redis.from_url(redis_server.url) as client:
+            _counted(client, load_kpis(kpi_file).layout.token)
+        result = CliRunner().invoke(
+            top.command,
+            ["--kpis", str(kpi_file), "--explain", "csat"],
+            env={"FEEDBACK_REDIS_URL": redis_server.url},
+        )
+        assert 0 == result.exit_code
+        assert "idle, nobody answered (0 answers): yes" in result.stdout
 
     def test_once_as_json_is_what_redis_holds(
         self, redis_server: RedisServer, kpi_file: Path
