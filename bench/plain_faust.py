@@ -17,7 +17,7 @@ from typing import Any
 
 import faust
 
-from agents.app import redis_client
+from agents.redis_clients import writing_client
 from agents.settings import load_settings
 from streams.kpis.load import load_kpis
 from streams.ledger.fold import Fold
@@ -39,7 +39,7 @@ class Record:
 
 settings = load_settings()
 layout = load_kpis(settings.kpi_file).layout
-ledger = Ledger(redis_client(settings), settings.topic, layout)
+ledger = Ledger(writing_client(settings), settings.topic, layout)
 fold = Fold(layout)
 partitions = int(os.environ["BENCH_PARTITIONS"])
 states: dict[int, State] = {}

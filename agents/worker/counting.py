@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     from agents.metrics import WorkerMetrics
     from agents.worker.append_only_file import AppendOnlyFile
     from agents.worker.letters import DeadLetters
-    from agents.worker.reading import Batch, Reading
+    from agents.worker.reading import Batch, Bounds, Reading
     from agents.worker.topic_guard import TopicGuard
-    from agents.worker.transport import Bounds
     from streams.ledger.fold import Fold
     from streams.ledger.ledger import State
 

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 import faust
 
-from agents.app import create_app, redis_client
 from agents.logs import set_up_logs
+from agents.redis_clients import writing_client
 from agents.settings import load_settings
+from agents.worker.app import create_app
 from agents.worker.preflight import wait_for_servers
 from streams.errors import ConfigurationError
 from streams.kpis.load import load_kpis
 
 if TYPE_CHECKING:
-    from agents.app import App
     from agents.settings import Settings
+    from agents.worker.app import App
     from agents.worker.topic_guard import TopicFacts
     from streams.ledger.layout import Layout
 
@@ -76,7 +77,7 @@ def _check_port(settings: Settings) -> None:
 
 async def _prepare(settings: Settings, layout: Layout) -> TopicFacts | None:
     """Wait for the servers; None when a signal came first."""
-    redis = redis_client(settings)
+    redis = writing_client(settings)
     waiting = asyncio.ensure_future(wait_for_servers(settings, layout, redis))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -31,6 +31,17 @@ class Reached(NamedTuple):
     epoch: str
 
 
+class Bounds(NamedTuple):
+    """A partition as Kafka knows it: its first offset, the next to be written, the committed.
+
+    Beside the committed offset stands the epoch of the ledger that it was taken from.
+    """
+
+    log_start: int
+    log_end: int
+    committed: Reached | None
+
+
 class Batch(NamedTuple):
     """Every readable record of a partition with an offset in [start, end).
 

@@ -27,7 +27,7 @@ from faust.types import TP, ConsumerMessage
 from mode import Service
 
 from agents.worker.counting import REDIS_AWAY
-from agents.worker.reading import Batch, Reached, Reading
+from agents.worker.reading import Batch, Bounds, Reached, Reading
 from streams.errors import ConfigurationError, Unavailable
 
 if TYPE_CHECKING:
@@ -48,17 +48,6 @@ _RETRY_SECONDS: Final = 0.5
 _GROUP_SECONDS: Final = 2.0
 # A log end older than this says nothing of the log now: the broker may be away.
 _LOG_SEEN_SECONDS: Final = 10.0
-
-
-class Bounds(NamedTuple):
-    """A partition as Kafka knows it: its first offset, the next to be written, the committed.
-
-    Beside the committed offset stands the epoch of the ledger that it was taken from.
-    """
-
-    log_start: int
-    log_end: int
-    committed: Reached | None
 
 
 class _Fetched(NamedTuple):

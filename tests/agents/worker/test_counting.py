@@ -16,8 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from agents.metrics import WorkerMetrics
 from agents.worker import counting
 from agents.worker.counting import SLICE_BYTES, SLICE_EVENTS, Counting, slices
-from agents.worker.reading import Reached, Reading
-from agents.worker.transport import Bounds
+from agents.worker.reading import Bounds, Reached, Reading
 from streams.errors import StorageMismatch, Unavailable
 from streams.ledger.admitted import AdmittedValues
 from streams.ledger.fold import Fold
