@@ -27,7 +27,7 @@ from tests.integration.traffic import Publisher, Traffic, publish
 from tests.servers import FeedbackProcess, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -66,14 +66,28 @@ kpis:
 """
 
 
+# The folder in which Python is started comes first where it looks for modules.
+FEEDBACK_WORKER = ("agents.cli", "worker")
+FAUST_WORKER = ("faust", "-A", "agents.app", "worker", "-l", "warn")
+
+
 class CountingWorker(Worker):
-    """A worker with pages of its own; `directory` may hold another copy of the product."""
+    """A worker with pages of its own.
+
+    `code` is the folder of another copy of the product, `module` what Python runs.
+    """
 
     def __init__(
-        self, *, directory: Path, environment: Mapping[str, str], code: Path | None = None
+        self,
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        code: Path | None = None,
+        module: Sequence[str] = FEEDBACK_WORKER,
     ) -> None:
         self.web_port = free_port()
         self._code = code
+        self._module = module
         super().__init__(
             directory=directory,
             environment={**environment, "FEEDBACK_WEB_PORT": str(self.web_port)},
@@ -81,8 +95,7 @@ class CountingWorker(Worker):
 
     def start(self) -> None:
         """Start it, or start it again after its end."""
-        # The folder in which Python is started comes first where it looks for modules.
-        command = [sys.executable, "-m", "agents.cli", *self.arguments]
+        command = [sys.executable, "-m", *self._module]
         self.spawn(command, environment=self.environment, directory=self._code)
 
     @property
@@ -207,10 +220,19 @@ class Pipeline:
         }
         return {f"FEEDBACK_{name.upper()}": str(value) for name, value in values.items()}
 
-    def worker(self, *, code: Path | None = None, **settings: object) -> CountingWorker:
+    def worker(
+        self,
+        *,
+        code: Path | None = None,
+        module: Sequence[str] = FEEDBACK_WORKER,
+        **settings: object,
+    ) -> CountingWorker:
         """Start a worker, which from now on must be alive."""
         worker = CountingWorker(
-            directory=self.directory, environment=self.environment(**settings), code=code
+            directory=self.directory,
+            environment=self.environment(**settings),
+            code=code,
+            module=module,
         )
         self._processes.append(worker)
         self.start(worker)
