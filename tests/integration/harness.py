@@ -220,20 +220,21 @@ class Pipeline:
         }
         return {f"FEEDBACK_{name.upper()}": str(value) for name, value in values.items()}
 
-    def worker(
-        self,
-        *,
-        code: Path | None = None,
-        module: Sequence[str] = FEEDBACK_WORKER,
-        **settings: object,
-    ) -> CountingWorker:
+    def worker(self, *, code: Path | None = None, **settings: object) -> CountingWorker:
         """Start a worker, which from now on must be alive."""
-        worker = CountingWorker(
-            directory=self.directory,
-            environment=self.environment(**settings),
-            code=code,
-            module=module,
+        environment = self.environment(**settings)
+        return self._begun(
+            CountingWorker(directory=self.directory, environment=environment, code=code)
         )
+
+    def worker_by_faust(self) -> CountingWorker:
+        """Start a worker by Faust's own command."""
+        environment = self.environment()
+        return self._begun(
+            CountingWorker(directory=self.directory, environment=environment, module=FAUST_WORKER)
+        )
+
+    def _begun(self, worker: CountingWorker) -> CountingWorker:
         self._processes.append(worker)
         self.start(worker)
         return worker

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.harness import FAUST_WORKER, Pipeline
+from tests.integration.harness import Pipeline
 from tests.integration.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def test_plain_traffic_is_counted_exactly(kafka_broker: KafkaBroker, tmp_path: P
 def test_faust_runs_the_app_as_well(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     """`faust -A agents.app worker` counts by the same settings, and leaves when asked to."""
     with Pipeline(kafka_broker, tmp_path) as pipeline:
-        worker = pipeline.worker(module=FAUST_WORKER)
+        worker = pipeline.worker_by_faust()
         pipeline.publish(Traffic(6).take(1_000))
         assert "" == pipeline.differences()
         pipeline.stop(worker)
