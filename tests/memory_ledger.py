@@ -11,6 +11,7 @@ from streams.ledger.cells import SEPARATOR, Cell, decode_cell
 from streams.ledger.contribution import Contribution, decode_contribution
 from streams.ledger.fold import Fold
 from streams.ledger.folded import Folded, Outcome, PartitionView
+from streams.ledger.history import Era, History
 from streams.ledger.ledger import Applied, Known, Moved
 
 if TYPE_CHECKING:
@@ -25,14 +26,15 @@ Cells = dict[tuple["Bucket", Cell], int]
 
 
 class Store:
-    """What Redis would hold of one partition."""
+    """What Redis would hold of one partition; `clock` is its time, by which buckets expire."""
 
     def __init__(self) -> None:
+        self.clock = 0.0
         self.position = 0
         self.epoch = 0
         self.layout = ""
-        self.layouts: dict[int, Layout] = {}
-        self.layout_from: dict[int, Layout] = {}
+        self.eras: list[Era] = []
+        self.expires: dict[Bucket, int] = {}
         self.increments: Counter[tuple[Bucket, bytes]] = Counter()
         self.entries: dict[str, bytes] = {}
         self.values: dict[bytes, bytes] = {}
@@ -46,9 +48,21 @@ class Store:
         """Every entry, decoded."""
         return {i: decode_contribution(e) for i, e in self.entries.items()}
 
+    def expire(self, clock: float) -> None:
+        """Time goes on: drop what has expired."""
+        self.clock = clock
+        gone = {bucket for bucket, expiry in self.expires.items() if expiry <= clock}
+        for bucket, field in [key for key in self.increments if key[0] in gone]:
+            del self.increments[bucket, field]
+        for bucket in gone:
+            del self.expires[bucket]
+
     def write(self, folded: Folded, next_position: int) -> None:
         """Take over a batch."""
+        history = History(self.eras) if self.eras else None
         for bucket, cells in folded.increments.items():
+            if history:
+                self.expires[bucket] = history.expires_at(bucket)
             for field, amount in cells.items():
                 self.increments[bucket, field] += amount
         self.entries |= folded.contributions
@@ -73,12 +87,15 @@ class Owner:
         store = self.store
         if store.layout != self.layout.token:
             store.layout = self.layout.token
-            store.layouts[self.layout.version] = self.layout
-            store.layout_from[store.position] = self.layout
+            era = Era(self.layout, store.position, store.clock if store.eras else 0.0)
+            if store.eras:
+                before = History(store.eras)
+                store.expires |= before.prolonged(before.raised(era), store.expires)
+            store.eras.append(era)
         self.position = store.position
         self.epoch = store.epoch
         self.values = AdmittedValues(self.layout, dict(store.values))
-        self.layouts = dict(store.layouts)
+        self.history = History(store.eras)
 
     def count(
         self, log: Sequence[Record], size: int, clock: float = 0.0, *, reply_is_lost: bool = False
@@ -88,7 +105,7 @@ class Owner:
         if not records:
             return Applied()
         end = records[-1].offset + 1
-        view = PartitionView(0, self.partitions, self.values, self.layouts)
+        view = PartitionView(0, self.partitions, self.values, self.history)
         folded = self.fold(records, {}, view, clock)
         reply = self._apply(folded, end, verified=False)
         if isinstance(reply, Known):

@@ -96,7 +96,11 @@ class Audit:
 
     def _model(self, partition: int, snapshot: Snapshot) -> PlainModel:
         return PlainModel(
-            partition, self.partitions, snapshot.layouts, customer_key=self.customer_key
+            partition,
+            self.partitions,
+            snapshot.layouts,
+            snapshot.raised_at,
+            customer_key=self.customer_key,
         )
 
 

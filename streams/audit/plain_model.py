@@ -7,95 +7,34 @@ product it shares only the reading of an event, its admission, sentiment and rou
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from itertools import pairwise
+from typing import Final
 
+from streams.audit.counted import Counted
 from streams.events.admission import OTHER, UNKNOWN, Admission, Answer, Late
 from streams.events.event import FeedbackEvent, Refusal, decode_event
 from streams.events.intake import ROUTE_SAMPLE
 from streams.events.routing import partition_of
-from streams.events.sentiment import classify, compound, ten_thousandths
+from streams.events.sentiment import compound, ten_thousandths
 from streams.ledger.cells import Cell
 from streams.ledger.contribution import Contribution
 from streams.ledger.folded import LOG_APPEND_TIME, OUTCOMES, Outcome, Record
 from streams.ledger.keys import Bucket
-from streams.ledger.layout import SENTIMENT, Layout
+from streams.ledger.layout import Layout
 
 # In every dimension 0 stands for `unknown` and 1 for `other`; admitted values follow.
 _RESERVED_NAMES: Final = (UNKNOWN, OTHER)
 
 
-class Counted(NamedTuple):
-    """What one answer counts, and everything needed to take it back.
-
-    `moment` is when it was judged, in Unix seconds with their fraction.
-    """
-
-    layout: Layout
-    moment: float
-    occurred: int
-    segment: Mapping[str, str]
-    answers: tuple[int | None, ...]
-    sentiment: int | None
-
-    def cells(self, now: float) -> Iterator[tuple[Bucket, Cell, int]]:
-        """Each cell that it counts in and is still kept at `now`, and by how much it moves it."""
-        cells = list(self._cells())
-        for tier in self.layout.tiers:
-            if self.occurred >= now - tier.retention_seconds:
-                bucket = Bucket(tier.seconds, self.occurred - self.occurred % tier.seconds)
-                for cell, amount in cells:
-                    yield bucket, cell, amount
-
-    def _cells(self) -> Iterator[tuple[Cell, int]]:
-        for measure, value, amount in self._moved():
-            for breakdown in self.layout.breakdowns:
-                segment = tuple([self.segment[dimension] for dimension in breakdown])
-                yield Cell(breakdown, segment, measure, value), amount
-
-    def _moved(self) -> Iterator[tuple[str, str, int]]:
-        for measure, answer in zip(self.layout.measures, self.answers, strict=True):
-            if answer is not None and measure.kind == "amount":
-                yield measure.cell_id, "count", 1
-                yield measure.cell_id, "sum", answer
-                yield measure.cell_id, "squares_high", answer**2 // (measure.high + 1)
-                yield measure.cell_id, "squares_low", answer**2 % (measure.high + 1)
-            elif answer is not None:
-                yield measure.cell_id, str(answer), 1
-        yield from self._moved_together()
-        measured = self.layout.sentiment
-        if measured is not None and self.sentiment is not None:
-            yield measured.cell_id, classify(self.sentiment / 10_000), 1
-            yield measured.cell_id, "sum", self.sentiment
-            yield measured.cell_id, "sum_squares", self.sentiment**2
-
-    def _moved_together(self) -> Iterator[tuple[str, str, int]]:
-        """What pairs of measures count that were both answered."""
-        measures = {measure.name: measure for measure in self.layout.measures}
-        given: dict[str, int | str | None] = dict(zip(measures, self.answers, strict=True))
-        if self.sentiment is not None:
-            given[SENTIMENT] = classify(self.sentiment / 10_000)
-        for first, second in self.layout.joints:
-            one, other = given[first], given[second]
-            if one is None or other is None:
-                continue
-            cell_id = f"{measures[first].cell_id}*{measures[second].cell_id}"
-            if measures[second].kind != "amount":
-                yield cell_id, f"{one},{other}", 1
-            elif measures[first].kind != "amount":
-                yield cell_id, f"{one},sum", int(other)
-            else:
-                base = 1 + max(measures[first].high, measures[second].high)
-                yield cell_id, "products_high", int(one) * int(other) // base
-                yield cell_id, "products_low", int(one) * int(other) % base
-
-
 class PlainModel:
     """One partition, from the first record on.
 
-    `layouts` maps the offset from which each layout holds to the layout. Read off the results:
+    `layouts` maps the offset from which each layout holds to the layout, `raised_at` its version
+    to when that was, by Redis's clock. Read off the results:
     `position` (the next offset), `outcomes`, `cells` (zeros included), `entries` by event id, and
     `values`, the number of each admitted value by dimension.
     """
@@ -105,6 +44,7 @@ class PlainModel:
         partition: int,
         partitions: int,
         layouts: Mapping[int, Layout],
+        raised_at: Mapping[int, float] | None = None,
         *,
         customer_key: bytes = b"",
         score: Callable[[str], float] = compound,
@@ -118,7 +58,12 @@ class PlainModel:
         self._partition = partition
         self._partitions = partitions
         self._layouts = sorted(layouts.items(), key=lambda item: item[0])
+        self._until = {
+            layout.version: [each for _, each in self._layouts if each.version <= layout.version]
+            for layout in layouts.values()
+        }
         self._admissions = {layout.version: Admission(layout) for layout in layouts.values()}
+        self._raised_at = raised_at or {}
         self._customer_key = customer_key
         self._score = score
 
@@ -144,9 +89,49 @@ class PlainModel:
         judged = self._admissions[layout.version].admit(event, now)
         if isinstance(judged, Refusal):
             return "refused"
-        if isinstance(judged, Late):
+        if isinstance(judged, Late) or self._is_late_by_the_past(judged, layout):
             return "late"
         return self._replace(judged, layout, int(now))
+
+    def _is_late_by_the_past(self, answer: Answer, layout: Layout) -> bool:
+        """Whether it was late already when this layout, that remembers longer, was raised."""
+        return answer.occurred < self._forgotten_before(layout)
+
+    def _forgotten_before(self, layout: Layout) -> float:
+        """Of ids that are older, a layout before this one may have dropped the entries."""
+        if layout.horizon_seconds is None:
+            return -math.inf
+        horizons = [
+            (self._raised(each), each.horizon_seconds)
+            for each in self._until[layout.version]
+            if each.horizon_seconds is not None
+        ]
+        lines = [
+            raised - before
+            for (_, before), (raised, after) in pairwise(horizons)
+            if before < min(after, layout.horizon_seconds)
+        ]
+        return max(lines, default=-math.inf)
+
+    def _raised(self, layout: Layout) -> float:
+        return self._raised_at.get(layout.version, 0.0)
+
+    def _keeps(self, bucket: Bucket, layout: Layout) -> int:
+        """For how many seconds a bucket is kept, as of this layout.
+
+        Each layout may keep it shorter than those before; longer only where it was kept still.
+        """
+        promised = [
+            (self._raised(each), tier.retention_seconds)
+            for each in self._until[layout.version]
+            for tier in each.tiers
+            if tier.seconds == bucket.seconds
+        ]
+        kept = promised[0][1]
+        for raised, seconds in promised[1:]:
+            if seconds < kept or bucket.start >= raised - kept:
+                kept = seconds
+        return kept
 
     def _is_misrouted(self, record: Record, event: FeedbackEvent) -> bool:
         key = event.event_id.encode()
@@ -158,40 +143,54 @@ class PlainModel:
     def _layout_at(self, offset: int) -> Layout:
         return [layout for first, layout in self._layouts if first <= offset][-1]
 
-    def _replace(self, answer: Answer, layout: Layout, now: float) -> Outcome:
+    def _replace(self, answer: Answer, layout: Layout, now: int) -> Outcome:
         """Let an answer take the place of what its id counted before, if it may."""
         if layout.horizon_seconds is None:
             self._count(answer, layout, now)
             return "applied"
         entry = self.entries.get(answer.event_id)
-        if entry is not None and not _is_forgotten(entry, now, layout.horizon_seconds):
+        oldest = max(now - layout.horizon_seconds, self._forgotten_before(layout))
+        if entry is not None and max(entry.occurred, entry.recorded) >= oldest:
             order = (answer.revision, answer.withdrawn)
             standing = (entry.revision, entry.withdrawn)
             if order == standing:
                 return "duplicate"
             if order < standing:
                 return "superseded"
-            self._take_back(answer.event_id, now)
+            self._take_back(answer.event_id, layout, now)
         counted = None if answer.withdrawn else self._count(answer, layout, now)
         self._remember(answer, layout, now, counted)
         return "withdrawn" if answer.withdrawn else "applied"
 
-    def _count(self, answer: Answer, layout: Layout, now: float) -> Counted:
+    def _count(self, answer: Answer, layout: Layout, now: int) -> Counted:
         named = zip(layout.dimensions, answer.values, strict=True)
         segment = {d.name: self._admitted(d.name, value, d.admitted) for d, value in named}
+        sentiment = self._sentiment(answer, layout)
+        buckets = [Bucket.of(tier.seconds, answer.occurred) for tier in layout.tiers]
         counted = Counted(
-            layout, now, answer.occurred, segment, answer.answers, self._sentiment(answer, layout)
+            layout,
+            answer.occurred,
+            segment,
+            answer.answers,
+            sentiment,
+            now,
+            tuple(b for b in buckets if answer.occurred >= now - self._keeps(b, layout)),
         )
-        for bucket, cell, amount in counted.cells(now):
-            self.cells[bucket, cell] += amount
+        for bucket in counted.buckets:
+            for cell, amount in counted.cells():
+                self.cells[bucket, cell] += amount
         return counted
 
-    def _take_back(self, event_id: str, now: float) -> None:
-        """Undo what an id counted, in the buckets that are still kept."""
+    def _take_back(self, event_id: str, layout: Layout, now: int) -> None:
+        """Undo what an id counted, where it counted it and the buckets are still kept."""
         counted = self._counted.pop(event_id, None)
         if counted is not None:
-            for bucket, cell, amount in counted.cells(max(now, counted.moment)):
-                self.cells[bucket, cell] -= amount
+            # A clock that stepped back does not bring back buckets.
+            now = max(now, counted.recorded)
+            for bucket in counted.buckets:
+                if counted.occurred >= now - self._keeps(bucket, layout):
+                    for cell, amount in counted.cells():
+                        self.cells[bucket, cell] -= amount
 
     def _admitted(self, dimension: str, value: str | None, most: int) -> str:
         """The name that a value is counted under."""
@@ -209,9 +208,7 @@ class PlainModel:
             return None
         return ten_thousandths(self._score(answer.comment))
 
-    def _remember(
-        self, answer: Answer, layout: Layout, now: float, counted: Counted | None
-    ) -> None:
+    def _remember(self, answer: Answer, layout: Layout, now: int, counted: Counted | None) -> None:
         self._counted.pop(answer.event_id, None)
         if counted is not None:
             self._counted[answer.event_id] = counted
@@ -238,8 +235,3 @@ class PlainModel:
         if not customer:
             return None
         return blake2b(customer.encode(), digest_size=8, key=self._customer_key).digest()
-
-
-def _is_forgotten(entry: Contribution, now: float, horizon_seconds: int) -> bool:
-    oldest = now - horizon_seconds
-    return entry.occurred < oldest and entry.recorded < oldest

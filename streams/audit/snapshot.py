@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-import msgspec
-
 from streams.audit.comparison import Stored
 from streams.counts.partition_reader import PartitionReader
 from streams.errors import Unavailable
 from streams.ledger.cells import SEPARATOR, Cell, decode_cell
 from streams.ledger.contribution import Contribution, decode_contribution
+from streams.ledger.history import History
 from streams.ledger.keys import EVENT_SHARDS, Bucket, PartitionKeys
 from streams.ledger.layout import Layout
 
@@ -34,7 +33,8 @@ _MOST_TRIES: Final = 50
 class Snapshot(NamedTuple):
     """A partition's counts up to `position`, at `now` by the clock of Redis (Unix seconds).
 
-    `layouts` has each layout by the offset from which it holds. Entries of ids that changed at
+    `layouts` has each layout by the offset from which it holds, `raised_at` when each version was
+    raised. Entries of ids that changed at
     offsets from `began` on may be those from before.
     """
 
@@ -42,6 +42,7 @@ class Snapshot(NamedTuple):
     position: int
     now: float
     layouts: Mapping[int, Layout]
+    raised_at: Mapping[int, float]
     stored: Stored
 
 
@@ -70,8 +71,15 @@ def read_snapshot(redis: Redis, topic: str, partition: int) -> Snapshot | None:
         ledger, outcomes, cells = settled
         if ledger.epoch == before.epoch and ledger.position >= before.position:
             stored = Stored(outcomes, _values(ledger.values), cells, entries)
-            layouts = _layouts(ledger.fields)
-            return Snapshot(before.position, ledger.position, ledger.now, layouts, stored)
+            eras = History.stored(ledger.fields).eras
+            return Snapshot(
+                before.position,
+                ledger.position,
+                ledger.now,
+                {era.begins: era.layout for era in eras},
+                {era.layout.version: era.raised_at for era in eras},
+                stored,
+            )
     raise Unavailable(
         f"partition {partition} never stood still for long enough to be read; "
         "try again, or stop the workers for the audit"
@@ -83,8 +91,9 @@ def stored_layout(redis: Redis, topic: str, partitions: int) -> Layout | None:
     newest: dict[int, Layout] = {}
     for partition in range(partitions):
         fields = redis.hgetall(PartitionKeys(topic, partition).ledger)
-        layouts = _layouts(cast("dict[bytes, bytes]", fields)).values()
-        newest |= {layout.version: layout for layout in layouts}
+        if fields:
+            layout = History.stored(cast("dict[bytes, bytes]", fields)).current
+            newest[layout.version] = layout
     return newest[max(newest)] if newest else None
 
 
@@ -137,15 +146,3 @@ def _values(fields: Mapping[bytes, bytes]) -> dict[str, dict[str, int]]:
         dimension, value = field.decode().split(SEPARATOR)
         values.setdefault(dimension, {})[value] = int(number)
     return values
-
-
-def _layouts(fields: Mapping[bytes, bytes]) -> dict[int, Layout]:
-    """Each layout by its first offset; of two that begin at one offset the later one counted."""
-    prefix = b"layout:"
-    versions = sorted(int(f.removeprefix(prefix)) for f in fields if f.startswith(prefix))
-    return {
-        int(fields.get(b"layout_from:%d" % version, 0)): msgspec.json.decode(
-            fields[b"layout:%d" % version], type=Layout
-        )
-        for version in versions
-    }

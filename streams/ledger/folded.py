@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
 from streams.events.event import Refusal
 from streams.ledger.admitted import AdmittedValues, Draft
+from streams.ledger.history import History
 from streams.ledger.keys import Bucket
-from streams.ledger.layout import Layout
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Outcome = Literal["applied", "duplicate", "superseded", "withdrawn", "late", "refused", "tombstone"]
 OUTCOMES: Final[tuple[Outcome, ...]] = (
@@ -42,13 +39,13 @@ class Refused(msgspec.Struct, frozen=True):
 class PartitionView(msgspec.Struct, frozen=True):
     """What a fold must know of its partition besides the records.
 
-    `layouts` has every layout under which entries of this partition may have been counted.
+    `history` has every layout under which entries of this partition may have been counted.
     """
 
     partition: int
     partitions: int
     values: AdmittedValues
-    layouts: Mapping[int, Layout]
+    history: History
 
 
 class Folded(msgspec.Struct):

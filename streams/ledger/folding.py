@@ -15,15 +15,15 @@ from streams.events.intake import ROUTE_SAMPLE
 from streams.events.routing import partition_of
 from streams.ledger.contribution import Contribution, decode_contribution, encode_contribution
 from streams.ledger.folded import OUTCOMES, Folded, Outcome, Refused
+from streams.ledger.keys import Bucket
 from streams.ledger.shapes import Split
 from streams.ledger.spread import spread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from streams.ledger.fold import Fold
     from streams.ledger.folded import PartitionView, Record
-    from streams.ledger.keys import Bucket
     from streams.ledger.layout import Layout
     from streams.ledger.shapes import What
     from streams.ledger.spread import Tally
@@ -49,7 +49,9 @@ class Folding:
         self._finest = self.tallies[layout.version][0]
         self._finest_seconds = finest.seconds
         # Certainly neither late nor too old for the finest tier, whatever is rounded how.
-        self._young = min(finest.retention_seconds, layout.late_after_seconds) - 1
+        kept = view.history.shortest_kept_seconds(layout.version, finest.seconds)
+        self._young = min(kept, view.history.shortest_horizon_seconds(layout.version)) - 1
+        self._not_before = view.history.not_before(layout.version)
         self._keeps_ids = layout.horizon_seconds is not None
         self._answers = view.values.shapes.answers
         self._splits = view.values.shapes.splits
@@ -112,7 +114,7 @@ class Folding:
         """Judge and count a record by the rules, one after the other."""
         view = self.view
         judged = self.fold.intake.judge(record, value, now, view.partition, view.partitions)
-        if isinstance(judged, Answer):
+        if isinstance(judged, Answer) and judged.occurred >= self._not_before:
             # From here on in whole seconds, as entries keep them: so taking back meets exactly
             # the tiers that counted.
             outcome = self._count(judged, int(now))
@@ -150,7 +152,9 @@ class Folding:
             return "withdrawn"
         segment = self.draft.segment(answer.values)
         sentiment = self.fold.sentiment_of(answer.comment) if answer.comment else None
-        self._add(1, answer.occurred, now, self.layout, (segment.names, answer.answers, sentiment))
+        kept = self._kept(answer.occurred, now, self.layout, self.layout.version)
+        what = (segment.names, answer.answers, sentiment)
+        self._add(1, answer.occurred, kept, self.layout, what)
         if horizon is not None:
             self._remember(answer, now, segment.numbers, answer.answers, sentiment)
         return "applied"
@@ -161,7 +165,9 @@ class Folding:
         if found is None:
             return None
         entry = decode_contribution(found)
-        return None if entry.forgotten(now, horizon_seconds) else entry
+        # Under a shorter horizon than now it may be gone already, so it counts as absent.
+        moment = max(now, self._not_before + horizon_seconds)
+        return None if entry.forgotten(moment, horizon_seconds) else entry
 
     def _remember(
         self,
@@ -184,29 +190,49 @@ class Folding:
         """Undo exactly what an entry counted, in the buckets that are still kept."""
         if entry.withdrawn:
             return
-        layout = self.view.layouts[entry.version]
+        layout = self.view.history.layouts[entry.version]
         dimensions = tuple(d.name for d in layout.dimensions)
         names = self.draft.names(dimensions, entry.segment)
         # A clock that stepped back must not reach a tier that the entry was too old for.
-        now = max(now, entry.recorded)
-        self._add(-1, entry.occurred, now, layout, (names, entry.answers, entry.sentiment))
+        kept = self._kept(entry.occurred, max(now, entry.recorded), layout, self.layout.version)
+        if entry.version != self.layout.version:
+            counted = self._kept(entry.occurred, entry.recorded, layout, entry.version)
+            kept = [one and other for one, other in zip(kept, counted, strict=True)]
+        self._add(-1, entry.occurred, kept, layout, (names, entry.answers, entry.sentiment))
 
-    def _add(self, weight: int, occurred: int, now: int, layout: Layout, what: What) -> None:
-        """Add to the tally of the finest tier that still keeps this time."""
+    def _kept(self, occurred: int, now: int, layout: Layout, version: int) -> list[bool]:
+        """Whether each tier of `layout` counts this time at `now`, as of a version."""
+        seconds = self.view.history.kept_seconds
+        return [
+            occurred >= now - seconds(version, Bucket.of(tier.seconds, occurred))
+            for tier in layout.tiers
+        ]
+
+    def _add(
+        self, weight: int, occurred: int, kept: Sequence[bool], layout: Layout, what: What
+    ) -> None:
+        """Add to the tally of the finest tier that is `kept`; the coarser ones are made of it.
+
+        Where a tier that is not follows on one that is, the tally of its own makes up for that.
+        """
+        finer = False
         for place, tier in enumerate(layout.tiers):
-            if occurred >= now - tier.retention_seconds:
-                if layout.version not in self.tallies:
-                    self.tallies[layout.version] = _tallies(layout)
-                tally = self.tallies[layout.version][place]
-                group = (occurred // tier.seconds, what)
-                tally[group] = tally.get(group, 0) + weight
-                return
+            if kept[place] == finer:
+                continue
+            finer = kept[place]
+            if layout.version not in self.tallies:
+                self.tallies[layout.version] = _tallies(layout)
+            tally = self.tallies[layout.version][place]
+            group = (occurred // tier.seconds, what)
+            tally[group] = tally.get(group, 0) + (weight if finer else -weight)
 
     def result(self, recorded: float | None) -> Folded:
         """What the records come to; `recorded` is the last one's time."""
         increments: dict[Bucket, dict[bytes, int]] = {}
         for version, tallies in self.tallies.items():
-            layout = self.layout if version == self.layout.version else self.view.layouts[version]
+            layout = self.layout
+            if version != layout.version:
+                layout = self.view.history.layouts[version]
             spread(tallies, layout, self.fold.fields_of(layout), increments)
         return Folded(
             increments=_without_zeros(increments),

@@ -19,6 +19,11 @@ class Bucket(NamedTuple):
         return f"{self.seconds}:{self.start}"
 
     @classmethod
+    def of(cls, seconds: int, time: int) -> Bucket:
+        """The bucket that a time (Unix seconds) lies in."""
+        return cls(seconds, time - time % seconds)
+
+    @classmethod
     def parse(cls, member: str) -> Bucket:
         """The bucket with this name in the set of touched buckets."""
         seconds, start = member.split(":")
@@ -38,9 +43,10 @@ class PartitionKeys(NamedTuple):
 
     @property
     def ledger(self) -> str:
-        """Hash: position, epoch, layout, complete_from, `outcome:<name>`, `layout:<version>`.
+        """Hash: position, epoch, layout, complete_from, `outcome:<name>`, `layout:<version>`, more.
 
-        `layout_from:<version>` is the offset from which that layout is counted by.
+        `layout_from:<version>` is the offset from which that layout is counted by,
+        `layout_at:<version>` when it was raised (Redis's clock; 0 for a ledger's first).
         """
         return f"{self.tag}:ledger"
 

@@ -17,11 +17,12 @@ import msgpack
 import msgspec
 from redis.asyncio import Redis
 
-from streams.errors import StorageMismatch
+from streams.errors import StorageMismatch, Unavailable
 from streams.ledger.admitted import AdmittedValues
 from streams.ledger.cells import SEPARATOR
 from streams.ledger.contribution import decode_contribution
 from streams.ledger.folded import Folded, PartitionView
+from streams.ledger.history import Era, History
 from streams.ledger.keys import EVENT_SHARDS, Bucket, PartitionKeys
 from streams.ledger.layout import EXPIRY_GRACE_SECONDS, Layout
 
@@ -30,6 +31,8 @@ SWEEP_ENTRIES: Final = 500
 # An entry is swept this much later than it counts as absent, for records judged a little earlier.
 _SWEEP_SLACK_SECONDS: Final = 3_600
 
+# A former owner may still count a batch or two between preparing to raise a layout and doing it.
+_MOST_RAISES: Final = 10
 # Of epochs ended long ago nobody knows a position any more that could be taken for a newer one.
 _REMEMBERED_EPOCHS: Final = 20
 
@@ -48,7 +51,7 @@ class State(msgspec.Struct):
     epoch: str
     complete_from: str
     values: AdmittedValues
-    layouts: Mapping[int, Layout]
+    history: History
     created: bool = False
     ended: tuple[str, ...] = ()
     sweep_shard: int = 0
@@ -56,17 +59,11 @@ class State(msgspec.Struct):
 
     def view(self, partitions: int) -> PartitionView:
         """What a fold needs to know of it."""
-        return PartitionView(self.partition, partitions, self.values, self.layouts)
+        return PartitionView(self.partition, partitions, self.values, self.history)
 
     def expires_at(self, bucket: Bucket) -> int:
-        """When Redis may drop a bucket (Unix seconds), by the longest retention it ever had."""
-        retention = max(
-            tier.retention_seconds
-            for layout in self.layouts.values()
-            for tier in layout.tiers
-            if tier.seconds == bucket.seconds
-        )
-        return bucket.start + bucket.seconds + retention + EXPIRY_GRACE_SECONDS
+        """When Redis may drop a bucket (Unix seconds)."""
+        return self.history.expires_at(bucket)
 
 
 class Applied(NamedTuple):
@@ -85,6 +82,17 @@ class Moved(NamedTuple):
     position: str
     epoch: str
     layout: str
+
+
+class _Raising(NamedTuple):
+    """What a newer layout is raised with at a position: buckets that live on, and their expiry."""
+
+    position: str
+    raised_at: int
+    longer: dict[str, int]
+
+
+NOTHING_PREPARED: Final = _Raising("", 0, {})
 
 
 class Swept(NamedTuple):
@@ -125,28 +133,54 @@ class Ledger:
         `ended` are epochs of ledgers before, of which there is nothing left if this one is new.
         It is `created` until `reported` is called.
         Raises `StorageMismatch` where the counts were written under another layout that is not
-        older than ours.
+        older than ours, and `Unavailable` where ours is newer and an owner counts on by the older.
         """
         keys = self.keys(partition)
         layout = self._layout
         complete_from = "0" if log_start == 0 else "unknown"
-        args = (_token(), layout.version, layout.token, msgspec.json.encode(layout), log_start)
-        reply = await self._open(
-            keys=[keys.ledger, keys.values], args=[*args, complete_from, ",".join(ended)]
+        args: list[bytes | int | str] = [
+            _token(), layout.version, layout.token, msgspec.json.encode(layout), log_start,
+            complete_from, ",".join(ended),
+        ]  # fmt: skip
+        raising = NOTHING_PREPARED
+        for _ in range(_MOST_RAISES):
+            reply = await self._open(
+                keys=[keys.ledger, keys.values, *raising.longer],
+                args=[*args, raising.position, raising.raised_at, *raising.longer.values()],
+            )
+            if reply[0] == b"mismatch":
+                raise mismatch(layout, reply[1].decode())
+            fields = dict(zip(reply[1][::2], reply[1][1::2], strict=True))
+            if reply[0] == b"open":
+                return self._state(partition, fields, reply[2])
+            raising = await self._prepare(keys, fields, reply[2])
+        raise Unavailable(
+            f"partition {partition} is counted by an older KPI file too fast to take it over"
         )
-        if reply[0] == b"mismatch":
-            raise mismatch(layout, reply[1].decode())
-        fields = dict(zip(reply[1][::2], reply[1][1::2], strict=True))
+
+    def _state(self, partition: int, fields: dict[bytes, bytes], values: list[bytes]) -> State:
         return State(
             partition=partition,
             position=int(fields[b"position"]),
             epoch=fields[b"epoch"].decode(),
             complete_from=fields[b"complete_from"].decode(),
-            values=AdmittedValues(layout, dict(zip(reply[2][::2], reply[2][1::2], strict=True))),
-            layouts=_layouts(fields),
+            values=AdmittedValues(self._layout, dict(zip(values[::2], values[1::2], strict=True))),
+            history=History.stored(fields),
             created=b"new" in fields,
             ended=tuple(fields.get(b"ended", b"").decode().split(",")),
         )
+
+    async def _prepare(
+        self, keys: PartitionKeys, fields: dict[bytes, bytes], raised_at: int
+    ) -> _Raising:
+        """What raising the layout at this moment needs: which buckets live on for longer."""
+        before = History.stored(fields)
+        position = fields[b"position"].decode()
+        after = before.raised(Era(self._layout, int(position), raised_at))
+        members = cast("list[bytes]", await self._redis.zrange(keys.touched, 0, -1))
+        touched = (Bucket.parse(member.decode()) for member in members)
+        longer = before.prolonged(after, touched).items()
+        return _Raising(position, raised_at, {keys.cells(b): expiry for b, expiry in longer})
 
     async def reported(self, partition: int) -> None:
         """Whoever must know has been told that the ledger is new."""
@@ -276,16 +310,6 @@ def _script(name: str) -> str:
 
 def _token() -> str:
     return secrets.token_hex(8)
-
-
-def _layouts(fields: Mapping[bytes, bytes]) -> dict[int, Layout]:
-    decode = msgspec.json.Decoder(Layout).decode
-    prefix = b"layout:"
-    return {
-        int(name.removeprefix(prefix)): decode(value)
-        for name, value in fields.items()
-        if name.startswith(prefix)
-    }
 
 
 def _pack(state: State, folded: Folded, swept: Swept) -> bytes:

@@ -21,6 +21,7 @@ from streams.errors import StorageMismatch, Unavailable
 from streams.ledger.admitted import AdmittedValues
 from streams.ledger.fold import Fold
 from streams.ledger.folded import Folded
+from streams.ledger.history import History
 from streams.ledger.ledger import NOTHING_SWEPT, Applied, Known, Moved, State, Swept
 from tests.feedback_log import CUSTOMER_KEY, LAYOUT, PARTITIONS, RIGHT_IDS, START, Record, record
 from tests.memory_ledger import Store
@@ -66,7 +67,7 @@ class FakeLedger:
             self.ended = tuple(ended)
         table = AdmittedValues(LAYOUT, dict(self.store.values))
         return State(
-            partition, self.store.position, f"{self.store.epoch}", "0", table, {1: LAYOUT},
+            partition, self.store.position, f"{self.store.epoch}", "0", table, History.of(LAYOUT),
             created=self.created, ended=self.ended,
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from streams.ledger.cells import decode_cell
 from streams.ledger.contribution import decode_contribution, encode_contribution
 from streams.ledger.fold import Fold
 from streams.ledger.folded import OUTCOMES, Folded, PartitionView
+from streams.ledger.history import History
 from streams.ledger.layout import Dimension, Layout, Measure, Tier
 from streams.ledger.ledger import Moved
 from tests.feedback_log import (
@@ -87,7 +88,7 @@ def replayed(log: list[Record], layouts: dict[int, Layout], clock: float = START
 
 def folded_alone(log: list[Record]) -> Folded:
     """Fold a log in one batch, with nothing counted before."""
-    view = PartitionView(0, PARTITIONS, AdmittedValues(LAYOUT, {}), {1: LAYOUT})
+    view = PartitionView(0, PARTITIONS, AdmittedValues(LAYOUT, {}), History.of(LAYOUT))
     return fold_for()(log, {}, view, START)
 
 

@@ -15,6 +15,7 @@ from streams.ledger.admitted import AdmittedValues
 from streams.ledger.fold import Fold
 from streams.ledger.folded import PartitionView
 from streams.ledger.folding import Folding
+from streams.ledger.history import History
 from streams.ledger.shapes import Shapes
 from tests.feedback_log import (
     CUSTOMER_KEY,
@@ -39,7 +40,7 @@ OF_R1: dict[str, Any] = {"measures": {"csat": 4}, "dimensions": {"product": "p1"
 
 
 def folded(layout: Layout, log: list[Record], values: AdmittedValues) -> Folded:
-    view = PartitionView(0, PARTITIONS, values, {layout.version: layout})
+    view = PartitionView(0, PARTITIONS, values, History.of(layout))
     return Fold(layout, customer_key=CUSTOMER_KEY)(log, {}, view, START)
 
 

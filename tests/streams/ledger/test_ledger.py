@@ -22,7 +22,7 @@ from redis.exceptions import OutOfMemoryError
 
 from streams.audit.comparison import Difference, Scope, differences
 from streams.audit.plain_model import PlainModel
-from streams.errors import StorageMismatch
+from streams.errors import StorageMismatch, Unavailable
 from streams.ledger.cells import SEPARATOR
 from streams.ledger.contribution import Contribution
 from streams.ledger.folded import Folded
@@ -70,8 +70,10 @@ def found_differences(
     topic: str = TOPIC,
 ) -> list[Difference]:
     """Hold everything stored against the plain model."""
-    model = PlainModel(0, PARTITIONS, layouts or {0: LAYOUT}, customer_key=CUSTOMER_KEY)
     snapshot = connection.snapshot(topic)
+    model = PlainModel(
+        0, PARTITIONS, layouts or {0: LAYOUT}, snapshot.raised_at, customer_key=CUSTOMER_KEY
+    )
     for each in log:
         if each.offset < snapshot.position:
             model.take(each, 0.0)
@@ -182,8 +184,81 @@ def test_an_upgrade_fences_workers_of_the_old_layout(connection: Connection) -> 
     new = RedisOwner(connection, NEWER)
     assert Moved("3", new.state.epoch, NEWER.token) == old.count(LOG, 1)
     assert Applied() == new.count(LOG)
-    assert {1: LAYOUT, 2: NEWER} == dict(new.state.layouts)
+    assert {1: LAYOUT, 2: NEWER} == dict(new.state.history.layouts)
     assert [] == found_differences(connection, LOG, {0: LAYOUT, 3: NEWER})
+
+
+LONGER = msgspec.structs.replace(
+    LAYOUT, version=2, tiers=(Tier(10, 600), Tier(60, 600), Tier(300, 2_400))
+)
+
+
+def test_a_tier_that_is_kept_longer_prolongs_what_is_there(connection: Connection) -> None:
+    """Nothing may touch those buckets again before their old time is over."""
+    RedisOwner(connection).count([record(1, R1, START, measures={"csat": 1})])
+    before = time.time()
+    owner = RedisOwner(connection, LONGER)
+    expected = {
+        KEYS.cells(Bucket(t.seconds, START)): START + t.seconds + t.retention_seconds + 7_200
+        for t in LONGER.tiers
+    }
+    assert expected == {key: connection.redis.expiretime(key) for key in expected}
+    first, second = owner.state.history.eras
+    assert (0.0, 2) == (first.raised_at, second.begins)
+    assert before - 1 <= second.raised_at <= time.time() + 2
+
+
+def test_a_tier_that_is_kept_shorter_drops_nothing_at_once(connection: Connection) -> None:
+    """Who shortens by mistake can lengthen again; what is touched expires by the new rule."""
+    shorter = msgspec.structs.replace(LAYOUT, version=2, tiers=(Tier(10, 60), Tier(300, 1_200)))
+    RedisOwner(connection).count([record(1, R1, START, measures={"csat": 1})])
+    before = connection.redis.expiretime(KEYS.cells(Bucket(10, START)))
+    owner = RedisOwner(connection, shorter)
+    assert before == connection.redis.expiretime(KEYS.cells(Bucket(10, START)))
+    owner.count([record(2, R2, START, measures={"csat": 1})])
+    assert before - 60 == connection.redis.expiretime(KEYS.cells(Bucket(10, START)))
+
+
+def test_what_was_prepared_before_others_counted_is_prepared_again(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its two calls the former owner makes a bucket that must live on too."""
+    old = RedisOwner(connection)
+    old.count([record(1, R1, START - 100)])
+    ledger = Ledger(connection.client, TOPIC, LONGER)
+    prepare = ledger._prepare
+    later = [record(2, R2, START, measures={"csat": 1})]
+
+    async def slow(*arguments: Any) -> Any:
+        found = await prepare(*arguments)
+        while later:
+            await old.ledger.apply(old.state, old.folded([later.pop()]), 3, verified=False)
+        return found
+
+    monkeypatch.setattr(ledger, "_prepare", slow)
+    state = connection.run(ledger.open(0))
+    assert [0, 3] == [era.begins for era in state.history.eras]
+    expiry = connection.redis.expiretime(KEYS.cells(Bucket(10, START)))
+    assert START + 10 + 600 + EXPIRY_GRACE_SECONDS == expiry
+
+
+def test_an_owner_that_never_rests_is_waited_for(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newer worker tries again later, and has changed nothing."""
+    old = RedisOwner(connection)
+    ledger = Ledger(connection.client, TOPIC, LONGER)
+    prepare = ledger._prepare
+
+    async def overtaken(*arguments: Any) -> Any:
+        found = await prepare(*arguments)
+        await old.ledger.apply(old.state, Folded(), old.state.position + 1, verified=False)
+        return found
+
+    monkeypatch.setattr(ledger, "_prepare", overtaken)
+    with pytest.raises(Unavailable):
+        connection.run(ledger.open(0))
+    assert {1} == old.read().history.layouts.keys()
 
 
 def test_the_ledger_says_from_which_offset_a_layout_holds(connection: Connection) -> None:
@@ -337,15 +412,6 @@ def test_buckets_expire_after_their_retention_and_a_grace(connection: Connection
     assert expected == {key: redis.expiretime(key) for key in expected}
     others = {KEYS.ledger, KEYS.touched, KEYS.events(shard_of(R1.encode()))}
     assert {-1} == {redis.expiretime(key) for key in others}
-
-
-def test_a_bucket_lives_for_the_longest_retention_it_ever_had(connection: Connection) -> None:
-    """A later layout that keeps less must not drop what an older one still promises."""
-    shorter = msgspec.structs.replace(LAYOUT, version=2, tiers=(Tier(10, 60), Tier(300, 1_200)))
-    RedisOwner(connection)
-    owner = RedisOwner(connection, shorter)
-    expected = START + 10 + 120 + EXPIRY_GRACE_SECONDS
-    assert expected == owner.state.expires_at(Bucket(10, START))
 
 
 def test_buckets_that_are_already_past_their_time_are_dropped(connection: Connection) -> None:
@@ -581,6 +647,8 @@ def test_every_key_of_a_script_is_declared_and_in_one_slot(connection: Connectio
         connection.run(owner.ledger.heartbeat(owner.state, 70))
         connection.run(owner.ledger.restart(owner.state, 80))
         owner.open()
+        owner.count([record(80, R2, measures={"csat": 1})])
+        RedisOwner(connection, LONGER)
         connection.redis.echo("the end")
         calls = list(_until_the_end(monitor))
     declared: set[str] = set()
@@ -626,6 +694,7 @@ class OwnersOfRedis(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.topic = f"machine-{next(self.topics)}"
+        self.layout = LAYOUT
         self.log: list[Record] = []
         self.owners = [RedisOwner(self.connection, topic=self.topic) for _ in range(2)]
         self.backup = self.connection.backup(self.topic)
@@ -643,7 +712,16 @@ class OwnersOfRedis(RuleBasedStateMachine):
         owner = self.owners[who]
         reply = owner.count(self.log, size, reply_is_lost=reply_is_lost)
         if isinstance(reply, Moved):
-            owner.open()
+            self.reopen(who)
+
+    @precondition(lambda self: self.layout.version < 4)
+    @rule(who=st.integers(0, 1), kept=st.sampled_from([60, 120, 600]))
+    def upgrade(self, who: int, kept: int) -> None:
+        """An owner is started anew with a newer KPI file, the other still has the older one."""
+        tiers = (Tier(10, kept), *LAYOUT.tiers[1:])
+        version = self.layout.version + 1
+        self.layout = msgspec.structs.replace(LAYOUT, version=version, tiers=tiers)
+        self.owners[who] = RedisOwner(self.connection, self.layout, topic=self.topic)
 
     @rule()
     def back_up(self) -> None:
@@ -655,20 +733,29 @@ class OwnersOfRedis(RuleBasedStateMachine):
     def restore(self, finder: int) -> None:
         """Redis goes back to the copy; the owner that finds out begins a new epoch."""
         self.connection.restore(self.topic, self.backup)
+        self.reopen(finder)
         owner = self.owners[finder]
-        owner.open()
         self.connection.run(owner.ledger.restart(owner.state, owner.state.position))
         owner.open()
+
+    def reopen(self, who: int) -> None:
+        """Read the ledger again; one whose file is older than the counts is started anew."""
+        try:
+            self.owners[who].open()
+        except StorageMismatch:
+            self.owners[who] = RedisOwner(self.connection, self.layout, topic=self.topic)
 
     @invariant()
     def equals_the_model(self) -> None:
         """At every moment Redis holds what the model counts up to the stored position."""
-        assert [] == found_differences(self.connection, self.log, topic=self.topic)
+        layouts = dict(self.connection.snapshot(self.topic).layouts)
+        found = found_differences(self.connection, self.log, layouts, topic=self.topic)
+        assert [] == found
 
 
 @pytest.mark.redis
 def test_owners_of_a_real_redis_agree_with_the_model(redis_server: RedisServer) -> None:
-    """Random interleavings of two owners, lost replies and restores: never a wrong count."""
+    """Random interleavings of two owners, lost replies, upgrades and restores, never wrong."""
     with Connection(redis_server.url) as opened:
         machine = type("Machine", (OwnersOfRedis,), {"connection": opened})
         run_state_machine_as_test(
