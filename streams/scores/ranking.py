@@ -88,8 +88,13 @@ def summed_rest(
     return kept | rest
 
 
+def counts_answers(value: str) -> bool:
+    """Whether a cell of this value counts answers, and is no sum over them."""
+    return value not in _SUMS
+
+
 def _answers(tally: Tally) -> int:
-    return sum([count for value, count in tally.items() if value not in _SUMS])
+    return sum([count for value, count in tally.items() if counts_answers(value)])
 
 
 def _add(total: dict[str, int], tally: Tally) -> None:

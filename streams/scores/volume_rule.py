@@ -16,20 +16,22 @@ All is replayed from the hourly counts: no hidden state.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
-from streams.scores.volume_hours import HOUR, SPANS, WEEK_HOURS, Hours
+from streams.scores.volume_hours import HOUR, MOST_WEEKS, SPANS, WEEK_HOURS
 from streams.statistics.volume import look_level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
+    from streams.scores.volume_hours import Hours
     from streams.statistics.volume import Expected
 
-_REPLAYED_HOURS: Final = WEEK_HOURS
+REPLAYED_HOURS: Final = WEEK_HOURS
 
 ORDINARY: Final = 0.05
 FAR: Final = 2
@@ -64,66 +66,65 @@ class VolumeVerdict(msgspec.Struct, frozen=True):
 
 
 class VolumeRule(NamedTuple):
-    """Whose hours, and how many false alarms a quarter are acceptable."""
+    """Whose hours, how many false alarms a quarter are acceptable, and how many weeks are kept."""
 
     zone: ZoneInfo
     false_alarms_per_quarter: float
+    weeks: int = MOST_WEEKS
 
 
-def volume_verdict(
-    rule: VolumeRule, counts: Mapping[int, int], end: float, complete_from: float
-) -> VolumeVerdict | None:
-    """The verdict at `end` (Unix seconds), from answers by the start of their hour.
-
-    Hours before the first answer, or before `complete_from`, are not history. None: too little.
-    """
-    last = math.floor(end / HOUR)
-    begin = math.ceil(complete_from / HOUR)
-    if counts:
-        begin = max(begin, min(counts) // HOUR)
-    hours = Hours.of(rule.zone, counts, begin, last) if counts and begin < last else None
-    verdict = None
-    if hours is not None:
-        for at in range(last - _REPLAYED_HOURS + 1, last + 1):
-            verdict = _after(rule, hours, at, verdict)
-    return verdict
-
-
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """One span up to one hour's end. `tail` is 1 where it is not far from what is expected."""
 
     hours: int
     answers: int
     expected: Expected
+    tail: float
+    ordinary: bool
+    tells_silence: bool
 
-    @property
-    def falls(self) -> bool:
-        return self.answers < self.expected.mean
+    @classmethod
+    def of(cls, hours: int, answers: int, expected: Expected) -> Look:
+        """What so many answers say; `ordinary`: neither few nor many."""
+        tail, mean = expected.tail(answers), expected.mean
+        few = answers * FAR < mean
+        many = mean >= _RISE_FROM and answers > mean * FAR
+        return cls(
+            hours,
+            answers,
+            expected,
+            tail if few or many else 1.0,
+            ordinary=tail >= ORDINARY,
+            tells_silence=expected.tail(0) < ORDINARY,
+        )
 
-    @property
-    def tail(self) -> float:
-        mean = self.expected.mean
-        if self.falls:
-            far = self.answers * FAR < mean
-        else:
-            far = mean >= _RISE_FROM and self.answers > mean * FAR
-        return self.expected.tail(self.answers) if far else 1.0
 
-    @property
-    def ordinary(self) -> bool:
-        """Neither few nor many, where few could have been told from none."""
-        return self.expected.tail(self.answers) >= ORDINARY
+Looks = Sequence[Look]
 
-    @property
-    def tells_silence(self) -> bool:
-        return self.expected.tail(0) < ORDINARY
+
+def looks_at(hours: Hours, at: int) -> Looks:
+    """The spans that end at `at` (hours since 1970), of those with enough earlier weeks."""
+    return tuple([Look.of(*span) for span in hours.spans(at)])
+
+
+def replayed(end: float) -> range:
+    """The ends of the hours that are replayed for a window that ends at `end` (Unix seconds)."""
+    last = math.floor(end / HOUR)
+    return range(last - REPLAYED_HOURS + 1, last + 1)
+
+
+def volume_verdict(rule: VolumeRule, looks: Iterable[tuple[int, Looks]]) -> VolumeVerdict | None:
+    """The verdict after all `looks`, each with the end of its hour. None: too little history."""
+    verdict = None
+    for at, found in looks:
+        verdict = _after(rule, found, at, verdict)
+    return verdict
 
 
 def _after(
-    rule: VolumeRule, hours: Hours, at: int, verdict: VolumeVerdict | None
+    rule: VolumeRule, looks: Looks, at: int, verdict: VolumeVerdict | None
 ) -> VolumeVerdict | None:
     """The verdict once the hour that ends at `at` is complete."""
-    looks = [_Look(*span) for span in hours.spans(at)]
     if not looks:
         return verdict
     level = look_level(rule.false_alarms_per_quarter, len(SPANS))
@@ -136,7 +137,8 @@ def _after(
             direction, since = None, at * HOUR
     elif look.tail < level:
         look = next(each for each in looks if each.tail < level)
-        direction, since = "fall" if look.falls else "rise", at * HOUR
+        falls = look.answers < look.expected.mean
+        direction, since = "fall" if falls else "rise", at * HOUR
     return VolumeVerdict(
         direction=direction,
         end=at * HOUR,

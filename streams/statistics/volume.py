@@ -17,15 +17,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
+
 from streams.statistics.beta_binomial import at_least, at_most
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import ArrayLike
 
 HOURS_IN_QUARTER: Final = 91 * 24
 
 # Less is as good as none, and 1/0 is no size.
 _LEAST_DISPERSION: Final = 1e-6
+
+# Beyond it, but for rounding, all answers of a span come in one hour: nothing is shared.
+_ALL_IN_ONE: Final = 1 - 1e-9
 
 
 class Expected(NamedTuple):
@@ -47,21 +52,19 @@ class Expected(NamedTuple):
         return tail(answers, self.earlier + answers, size, size * self.weeks)
 
 
-def dispersion(weeks: Sequence[Sequence[int]]) -> float:
+def dispersion(weeks: ArrayLike) -> float:
     """The over-dispersion of a table of counts: a row a week, a column each span of the week.
 
     Moments: Σ(s² - m) / Σ(m² - s²/weeks) over the columns, whose means m and unbiased variances
     s² these are; never below 0. ValueError for fewer than two weeks.
     """
-    count = len(weeks)
+    table = np.asarray(weeks, float)
+    count = len(table)
     if count < 2:
         raise ValueError(f"scatter between weeks needs two of them, not {count}")
-    excess = squares = 0.0
-    for column in zip(*weeks, strict=True):
-        mean = sum(column) / count
-        variance = sum([(value - mean) ** 2 for value in column]) / (count - 1)
-        excess += variance - mean
-        squares += mean * mean - variance / count
+    means, variances = table.mean(axis=0), table.var(axis=0, ddof=1)
+    excess = float(np.sum(variances - means))
+    squares = float(np.sum(means * means - variances / count))
     return max(excess / squares, 0.0) if squares > 0 else 0.0
 
 
@@ -82,7 +85,7 @@ class Scatter(NamedTuple):
     def of(cls, hours: Estimate, spans: Estimate, concentration: float) -> Scatter:
         """From what hours and spans of `concentration` show; taken high, as `Estimate.surely`."""
         shared = 0.0
-        if concentration < 1:
+        if concentration < _ALL_IN_ONE:
             rest = spans.surely - hours.dispersion * concentration
             shared = max(rest / (1 - concentration), 0.0)
         return cls(hours.surely, shared)

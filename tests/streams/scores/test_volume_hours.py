@@ -29,11 +29,11 @@ def dispersions(at: int) -> dict[int, float]:
 
 
 def test_answers_of_a_span() -> None:
-    """What the hours up to an end brought, beside the mean of the eight weeks before."""
+    """What the hours up to an end brought, beside the mean of the seven weeks before."""
     counts = {hour * HOUR: hour // WEEK_HOURS for hour in range(LAST)}
     hours = Hours.of(ZoneInfo("UTC"), counts, 0, LAST)
     found = [(span, answers, expected.mean) for span, answers, expected in hours.spans(LAST)]
-    assert [(1, 8, 3.5), (6, 48, 21.0), (24, 192, 84.0)] == found
+    assert [(1, 8, 4.0), (6, 48, 24.0), (24, 192, 96.0)] == found
 
 
 def test_six_busy_hours_even_out() -> None:
