@@ -30,9 +30,11 @@ class AppendOnlyFile:
     async def renew(self) -> None:
         """Ask Redis once after each of its starts, unless it has written the file anew since.
 
-        Raises RedisError while Redis is away. Where it refuses, one line in the log says so.
+        Redis is asked something each time, so a return says that it answers. Raises RedisError
+        while Redis is away. Where it refuses, one line in the log says so.
         """
         if self._refused:
+            await self._redis.ping()
             return
         try:
             server = await self._redis.info("server")

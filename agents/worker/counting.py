@@ -21,6 +21,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from agents.worker.readiness import Readiness
 from agents.worker.reading import Reached
 from streams.errors import ConfigurationError, Unavailable
 from streams.ledger.folded import Folded
@@ -47,8 +48,6 @@ T = TypeVar("T")
 SLICE_EVENTS: Final = 4_000
 # Comments take up to 20 ms each to score; between slices the process answers for its health.
 SLICE_BYTES: Final = 512 * 1024
-# A lag without progress for so long makes the worker not ready.
-STUCK_SECONDS: Final = 30.0
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LONGEST_RETRY_SECONDS: Final = 2.0
 _SWEEP_EVERY_SECONDS: Final = 1.0
@@ -94,9 +93,7 @@ class Counting:
         self.append_only_file = append_only_file
         self.clock = clock
         self.readings: set[Reading] = set()
-        self.assigned_once = False
-        self.redis_answered_at: float | None = None
-        self.letters_waiting = 0
+        self.readiness = Readiness()
         self._topic_checked = False
         self._reached: dict[int, Reached] = {}
         self._past_the_end: set[int] = set()
@@ -108,8 +105,7 @@ class Counting:
 
     def on_assigned(self, assigned: Iterable[TP]) -> None:
         """A rebalance has ended: the topic may have changed with it."""
-        del assigned
-        self.assigned_once = True
+        self.readiness.assigned(assigned)
         self._topic_checked = False
         self.metrics.rebalances.inc()
 
@@ -156,7 +152,7 @@ class Counting:
         known = [r for r in (self._reached.get(partition), bounds.committed) if r is not None]
         epochs = [reached.epoch for reached in known]
         state = await self.ledger.open(partition, bounds.log_start, ended=epochs)
-        self.redis_answered_at = time.monotonic()
+        self.readiness.redis_answered()
         if state.created:
             # What is stored of the topic may have been lost together with the ledger.
             await self.guard.compare(self.guard.facts)
@@ -213,8 +209,12 @@ class Counting:
         """Count the batches of this reading from now on, one after the other."""
         self.readings.add(reading)
         reading.task = asyncio.create_task(self._run(reading), name=f"count {reading.tp}")
-        reading.task.add_done_callback(lambda _: self.readings.discard(reading))
+        reading.task.add_done_callback(lambda _: self._end(reading))
         return reading
+
+    def _end(self, reading: Reading) -> None:
+        self.readings.discard(reading)
+        self.readiness.closed(reading.tp)
 
     # Counting
 
@@ -312,7 +312,7 @@ class Counting:
                 if reading is not None and reading.closed:
                     raise asyncio.CancelledError from error
             else:
-                self.redis_answered_at = time.monotonic()
+                self.readiness.redis_answered()
                 return result
         raise AssertionError  # pragma: no cover - the loop ends by returning
 
@@ -324,14 +324,14 @@ class Counting:
                 try:
                     await self.letters.send(folded.refused)
                 except (KafkaError, OSError, TimeoutError) as error:
-                    self.letters_waiting += not waiting
+                    self.readiness.letters_wait(more=not waiting)
                     waiting = True
                     self.report_waiting(f"dead letters can't be sent: {error!r}")
                     await asyncio.sleep(_pause(attempt))
                 else:
                     return
         finally:
-            self.letters_waiting -= waiting
+            self.readiness.letters_wait(more=-waiting)
 
     def _observe(self, folded: Folded, events: int, seconds: float) -> None:
         metrics = self.metrics
@@ -357,6 +357,7 @@ class Counting:
     async def _renew_append_only_file(self) -> None:
         try:
             await self.append_only_file.renew()
+            self.readiness.redis_answered()
         except (RedisError, OSError) as error:
             if not may_pass(error):
                 raise
@@ -377,28 +378,14 @@ class Counting:
                 raise
             self.report_waiting(f"Redis: {error}")
             return
-        self.redis_answered_at = time.monotonic()
+        self.readiness.redis_answered()
         if stored is None or stored[0] < before or stored[1] != state.epoch:
             logger.warning("%s: Redis went back, reading again from the ledger", reading.tp)
             reading.close()
 
     def problems(self) -> list[str]:
         """Why this worker is not ready; empty when it is."""
-        now = asyncio.get_running_loop().time()
-        found = []
-        if not self.assigned_once:
-            found.append("has not joined the consumer group yet")
-        answered = self.redis_answered_at
-        if self.readings and (answered is None or time.monotonic() - answered > STUCK_SECONDS / 3):
-            found.append("Redis does not answer")
-        if self.letters_waiting:
-            found.append("dead letters can't be sent")
-        found.extend(
-            f"partition {reading.tp.partition} makes no progress"
-            for reading in self.readings
-            if reading.lag_events and now - reading.progressed_at > STUCK_SECONDS
-        )
-        return found
+        return list(self.readiness.problems(self.readings))
 
     def report_waiting(self, problem: str) -> None:
         """Log a problem that is waited for, once in a while."""

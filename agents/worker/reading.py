@@ -85,6 +85,13 @@ class Reading:
         """Offsets between the ledger and the log's end."""
         return max(0, self.log_end - self.state.position)
 
+    def see(self, log_end: int, at: float) -> None:
+        """The log ended there at that time; progress is due from when a lag begins."""
+        if log_end > self.log_end and not self.lag_events:
+            self.progressed_at = at
+        self.log_end = max(self.log_end, log_end)
+        self.log_seen_at = at
+
     def batch(self, records: Sequence[Any], end: int) -> Batch:
         """The batch that follows what was handed over before."""
         batch = Batch(self, self.fetched, end, records)

@@ -103,15 +103,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         committed = await consumer._coordinator.fetch_committed_offsets(wanted)  # noqa: SLF001
         return {TP(*tp): Bounds(first[tp], last[tp], _reached(committed.get(tp))) for tp in wanted}
 
-    async def check_group(self) -> None:
-        """Raise what keeps this worker from its group, and let aiokafka try again.
+    async def check_group(self) -> bool:
+        """Whether the group's coordinator is known; raise what keeps this worker from its group.
 
         aiokafka's coordinator stands still until somebody has asked for its error, which Faust,
         reading past aiokafka's own `getmany`, never does. `Unavailable` where it tries no more.
         To be called in this thread.
         """
         if self._consumer is None:
-            return
+            return False
         coordinator = self._consumer._coordinator  # noqa: SLF001 - it has no public name
         has_ended = coordinator._coordination_task.done()  # noqa: SLF001 - nor has its task
         try:
@@ -120,6 +120,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if has_ended:
                 raise Unavailable(f"the group's coordination has ended: {error}") from error
             raise
+        return coordinator.coordinator_id is not None
 
     async def advise(self, offsets: Mapping[TP, Reached]) -> None:
         """Commit `offsets`, for tools that show lag; to be called in this thread."""
@@ -160,7 +161,8 @@ class Consumer(driver.Consumer):
         while not self.should_stop:
             await self.sleep(_GROUP_SECONDS)
             try:
-                await self._thread.call_thread(self._thread.check_group)
+                if await self._thread.call_thread(self._thread.check_group):
+                    self.counting.readiness.group_seen()
             except DENIED as error:
                 self.counting.fail(self.counting.guard.denied(error))
             except Unavailable as error:
@@ -179,6 +181,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Close first: nothing of a revoked partition shall be handed over any more."""
         self.close_readings(revoked)
+        self.counting.readiness.revoked(revoked)
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -274,8 +277,7 @@ class Consumer(driver.Consumer):
         A position that moved without records has passed control records or compacted offsets.
         """
         if found.log_end is not None and found.seen_ago is not None:
-            reading.log_end = max(reading.log_end, found.log_end)
-            reading.log_seen_at = self.loop.time() - found.seen_ago
+            reading.see(found.log_end, self.loop.time() - found.seen_ago)
         return found.position is not None and found.position > reading.fetched
 
     def _message(self, reading: Reading, found: _Fetched, generation: int) -> ConsumerMessage:

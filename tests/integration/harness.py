@@ -109,6 +109,12 @@ class CountingWorker(Worker):
         assert status == (503 if problems else 200)
         return problems
 
+    @property
+    def healthy(self) -> bool:
+        """Whether /healthz answers that it is."""
+        found = self._get("/healthz")
+        return found is not None and found[0] == 200
+
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels; 0 where it is not exported yet."""
         found = self._get("/metrics")

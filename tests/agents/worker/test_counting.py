@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
@@ -16,6 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from agents.metrics import WorkerMetrics
 from agents.worker import counting
 from agents.worker.counting import SLICE_BYTES, SLICE_EVENTS, Counting, slices
+from agents.worker.readiness import Readiness
 from agents.worker.reading import Bounds, Reached, Reading
 from streams.errors import StorageMismatch, Unavailable
 from streams.ledger.admitted import AdmittedValues
@@ -140,14 +142,14 @@ class FakeLetters:
         self.steps = steps
         self.sent: list[Refused] = []
         self.failures: list[Exception] = []
-        self.waiting: list[int] = []
+        self.waiting: list[list[str]] = []
         self.counting: Counting | None = None
 
     async def send(self, refused: Iterable[Refused]) -> None:
         """Deliver, or fail."""
         self.steps.append("letters")
         if self.counting:
-            self.waiting.append(self.counting.letters_waiting)
+            self.waiting.append(self.counting.problems())
         if self.failures:
             raise self.failures.pop(0)
         self.sent += refused
@@ -323,15 +325,14 @@ def test_without_the_dead_letter_topic_the_partition_waits(rig: Rig) -> None:
     rig.letters.failures = [KafkaConnectionError(), TimeoutError(), OSError()]
 
     async def work() -> None:
+        rig.counting.on_assigned([])
         reading = await rig.reading()
         await rig.counting.count(reading.batch([BAD], 10))
-        rig.counting.assigned_once = True
         assert rig.counting.problems() == []
 
     run(work())
     assert rig.steps == ["check", "open", *["letters"] * 4, "apply"]
-    assert rig.letters.waiting == [0, 1, 1, 1]
-    assert rig.counting.letters_waiting == 0
+    assert rig.letters.waiting == [[], *[["dead letters can't be sent"]] * 3]
 
 
 @pytest.mark.parametrize(
@@ -708,29 +709,45 @@ def test_names_of_buckets_are_trimmed_now_and_then(rig: Rig) -> None:
     assert rig.ledger.trimmed == 2
 
 
-def test_a_worker_that_has_not_joined_is_not_ready(rig: Rig) -> None:
-    """A standby has joined, and is ready without a partition."""
+def test_a_partition_whose_reading_has_ended_must_be_read_again(rig: Rig) -> None:
+    """Else the worker is not ready: it is no standby."""
+    now = time.monotonic()
+    rig.counting.readiness = Readiness(lambda: now)
 
-    async def problems() -> list[str]:
-        return rig.counting.problems()
+    async def work() -> None:
+        nonlocal now
+        rig.counting.on_assigned([TP0])
+        now += 100
+        reading = rig.counting.begin(await rig.reading())
+        await turns(3)
+        reading.close()
+        await turns(3)
+        assert rig.counting.readings == set()
+        rig.counting.readiness.group_seen()
+        assert rig.counting.problems() == []
+        now += 11
+        rig.counting.readiness.group_seen()
+        rig.counting.readiness.redis_answered()
+        assert rig.counting.problems() == ["partition 0 is not being read"]
 
-    assert asyncio.run(problems()) == ["has not joined the consumer group yet"]
+    run(work())
+
+
+def test_a_standby_asks_redis_too(rig: Rig) -> None:
+    """Each beat hears of Redis, with no partition to write of."""
+    now = time.monotonic()
+    rig.counting.readiness = Readiness(lambda: now)
     rig.counting.on_assigned([])
-    assert asyncio.run(problems()) == []
-
-
-def test_a_lag_without_progress_makes_a_worker_not_ready(rig: Rig) -> None:
-    """After half a minute; without a lag there is nothing to make."""
-
-    async def problems(log_end: int) -> list[str]:
-        reading = await rig.reading(log_end)
-        reading.progressed_at -= 31
-        rig.counting.readings = {reading}
-        return rig.counting.problems()
-
-    rig.counting.on_assigned([])
-    assert asyncio.run(problems(5)) == ["partition 0 makes no progress"]
-    assert asyncio.run(problems(0)) == []
+    now += 11
+    rig.counting.readiness.group_seen()
+    assert rig.counting.problems() == ["Redis does not answer"]
+    run(rig.counting.beat(log_is_seen=lambda _: True))
+    assert rig.counting.problems() == []
+    now += 11
+    rig.counting.readiness.group_seen()
+    rig.file.renew.side_effect = RedisConnectionError("gone")
+    run(rig.counting.beat(log_is_seen=lambda _: True))
+    assert rig.counting.problems() == ["Redis does not answer"]
 
 
 def test_a_warning_is_not_repeated_all_the_time(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
