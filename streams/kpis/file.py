@@ -12,7 +12,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -45,12 +45,14 @@ from streams.kpis.declarations import (
     MeasureSpec,
     Rating,
 )
+from streams.kpis.dedupe import Dedupe
 from streams.kpis.definition import definition_hash
 from streams.kpis.derived import derived_problems
 from streams.kpis.formulas import Formula, Mean, Net, Sentiment, Share, TopBox
 from streams.kpis.kpi import CONFIDENCE, Alert, Bands, Kpi
 from streams.kpis.model import DurationText, Model, Name, Sequence, wrong
 from streams.kpis.problems import Problem, did_you_mean, refuse
+from streams.kpis.shown import Kept, shown_problems, shown_windows
 from streams.kpis.stored import maximal, stored_tiers, tier_for, uncovered
 from streams.kpis.target import Target
 from streams.ledger.layout import SENTIMENT, Layout, Measure, Tier
@@ -128,13 +130,6 @@ def _read_dedupe(value: object) -> object:
     return value
 
 
-class Dedupe(Model):
-    """How long an answer's id is remembered, to count duplicates once and to accept edits."""
-
-    horizon: DurationText | None = None
-    """Older answers are late: not counted. Default: the longest retention that is stored."""
-
-
 class Budget(Model):
     """What `feedback check` holds the file to."""
 
@@ -198,7 +193,9 @@ class KpiFile(Model):
         specs: dict[str, MeasureSpec] = info.data.get("measures", {})
         measures = {name: spec.measure(name) for name, spec in specs.items()}
         written = {name: kpi.choice.chosen for name, kpi in kpis.items()}
-        refuse(_maturity_problems(kpis, info.data))
+        if {"windows", "retention", "dedupe"} <= info.data.keys():
+            kept = Kept(info.data["windows"], _tiers(info.data["retention"]), info.data["dedupe"])
+            refuse(shown_problems(kpis, kept))
         refuse(derived_problems(kpis))
         return {
             name: kpi.within(name, confidence, resolve(name, written, measures))
@@ -211,8 +208,8 @@ class KpiFile(Model):
         return _tiers(self.retention)
 
     def windows_of(self, kpi: Kpi) -> tuple[Duration, ...]:
-        """The windows that a KPI is shown for: all that retention still holds once it matured."""
-        return _shown_windows(kpi, self.windows, self.tiers)
+        """The windows that a KPI is shown for."""
+        return shown_windows(kpi, self.windows, self.tiers)
 
     def day(self, time: float) -> dt.date:
         """The day on which `time` (Unix seconds) falls where the file is at home."""
@@ -275,41 +272,6 @@ class KpiFile(Model):
 
 def _tiers(retention: Retention) -> tuple[Tier, ...]:
     return tuple(Tier(tier.seconds, kept.seconds) for tier, kept in retention.items())
-
-
-def _shown_windows(kpi: Kpi, windows: Windows, tiers: tuple[Tier, ...]) -> Windows:
-    return tuple(w for w in windows if tier_for(w, tiers, kpi.matures_seconds))
-
-
-def _maturity_problems(kpis: Mapping[str, Kpi], file: Mapping[str, Any]) -> Iterator[Problem]:
-    """Outcomes that come when counts, or the ids that they are revisions of, are forgotten."""
-    if not {"windows", "retention", "dedupe"} <= file.keys():
-        return
-    tiers, dedupe = _tiers(file["retention"]), file["dedupe"]
-    for name, kpi in kpis.items():
-        if kpi.matures is None:
-            continue
-        at, length = (name, "matures"), kpi.matures.name
-        shown = _shown_windows(kpi, file["windows"], tiers)
-        if not shown:
-            yield Problem(
-                f"no window fits before the last {length} of what retention keeps; keep longer "
-                "buckets for longer, or add a longer window",
-                at,
-            )
-        elif kpi.alert and kpi.alert.window not in shown:
-            names = ", ".join(window.name for window in shown)
-            sentence = f"is not kept {length} longer, as matures needs; write one of {names}"
-            yield Problem(sentence, (name, "alert", "window"))
-        if dedupe is None:
-            sentence = "an outcome is a revision of its event, and dedupe: off refuses revisions"
-            yield Problem(sentence, at)
-        elif dedupe.horizon and dedupe.horizon.seconds < kpi.matures.seconds:
-            sentence = (
-                f"ids are forgotten after {dedupe.horizon.name}, before an outcome of {length} "
-                "comes; write a longer dedupe.horizon"
-            )
-            yield Problem(sentence, at)
 
 
 def _window_problems(windows: Windows, tiers: tuple[Tier, ...]) -> Iterator[Problem]:

@@ -25,15 +25,18 @@ from streams.kpis.formulas import (
     Range,
     Ratio,
     Sentiment,
+    Sum,
     score_range,
 )
-from streams.kpis.model import DurationText, Line, Model, Name, wrong
+from streams.kpis.model import DurationText, Line, Model, Name, Sequence, wrong
 from streams.kpis.problems import Path, Problem, refuse, unknown
 from streams.kpis.target import Date, Direction, Target, TargetText
 from streams.ledger.layout import Measure
 
 # The interval that is shown. It never pages: looking again and again at an interval is noise.
 CONFIDENCE: Final = 0.95
+
+Windows = tuple[Duration, ...] | None
 
 BUDGET_PATTERN = "^[1-9][0-9]* per (week|month|quarter|year)$"
 
@@ -103,6 +106,10 @@ class Kpi(Model):
     """How long the outcome of an answer takes, as in 30d for a purchase that may be returned.
 
     Answers that are younger are left out: each window ends so long ago."""
+    windows: Annotated[tuple[DurationText, ...] | None, Sequence, Field(min_length=1)] = None
+    """The windows that it is shown for, some of the file's, as in [7d, 30d].
+
+    By default all; of a sum the longest, since a target holds for one length of time."""
     breakdowns: Breakdowns = ()
     """How it may be split, as in [[product], [product, channel]]. The whole is always there."""
     alert: Alert | None = None
@@ -208,6 +215,22 @@ class Kpi(Model):
             sentence = f"must be above good, which is {good:g}: lower is better"
             refuse([Problem(sentence, ("poor",))])
         return bands
+
+    @field_validator("windows")
+    @classmethod
+    def _are_declared(cls, windows: Windows, info: ValidationInfo) -> Windows:
+        known = declared(info)
+        if windows is not None and known and known.windows is not None:
+            names = [each.name for each in known.windows]
+            refuse(
+                Problem(unknown("window", window.name, names), (place,))
+                for place, window in enumerate(windows)
+                if window not in known.windows
+            )
+        choice: FormulaChoice | None = info.data.get("choice")
+        if windows and len(windows) > 1 and choice and isinstance(choice.chosen, Sum):
+            wrong("a sum grows with its window, and has one target; write one window")
+        return windows
 
     @field_validator("alert")
     @classmethod

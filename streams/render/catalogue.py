@@ -44,7 +44,10 @@ class Face(NamedTuple):
 
 
 class Catalogue(NamedTuple):
-    """The names a KPI file declares. `windows` run from short to long; neither list is empty."""
+    """The names a KPI file declares; neither KPIs nor windows are empty.
+
+    `windows`, those that some KPI is shown for, run from short to long.
+    """
 
     kpis: tuple[str, ...]
     dimensions: tuple[str, ...]
@@ -54,7 +57,8 @@ class Catalogue(NamedTuple):
     @classmethod
     def of(cls, file: KpiFile) -> Catalogue:
         """The catalogue of a loaded KPI file."""
-        windows = sorted(file.windows, key=lambda window: window.seconds)
+        shown = {window for kpi in file.kpis.values() for window in file.windows_of(kpi)}
+        windows = sorted(shown, key=lambda window: window.seconds)
         faces = tuple(_face(name, file) for name in file.kpis)
         return cls(tuple(file.kpis), tuple(file.dimensions), tuple(windows), faces)
 

@@ -144,7 +144,9 @@ class FileScores:
             tallies = counted[place.kpi.matures_seconds].tallies(name, place.group)
             named = [shown[dimension] for dimension in place.breakdown]
             rows.extend(_rows_at(place, tallies, named, self._last_day()))
-        occasion = Occasion(self._last_day(), lambda _: wanted, self._length_seconds())
+        occasion = Occasion(
+            self._last_day(), lambda _: wanted, whole_seconds=self._length_seconds()
+        )
         return with_derived(self._kpis, rows, occasion)
 
     def _length_seconds(self) -> float:

@@ -81,7 +81,9 @@ class Scoreboard:
             tallies = self._tallies(place, place.span_name, shown)
             rows.extend(section.rows(tallies, reasons[place.span_name], moment))
         if self._derives:
-            return with_derived(self._kpis, rows, Occasion(moment.day, breakdowns_of))
+            return with_derived(
+                self._kpis, rows, Occasion(moment.day, breakdowns_of, self._kpis.windows_of)
+            )
         return rows
 
     def movements(self, report: Report) -> list[Movement]:

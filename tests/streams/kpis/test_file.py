@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from streams.durations import Duration
 from streams.errors import ConfigurationError
-from streams.kpis.file import Benchmark, KpiFile, Net, Sentiment, TopBox
+from streams.kpis.about import About
+from streams.kpis.combined import CompositeOf, ConsistencyOf, GapOf, ProductOf
+from streams.kpis.file import Benchmark, KpiFile
+from streams.kpis.formulas import Mean, Net, Sentiment, Share, Sum, TopBox
+from streams.kpis.kpi import Kpi
 from streams.kpis.load import load_kpis, parse_kpis
 from streams.kpis.stored import tier_for
 from streams.ledger.layout import Dimension, Layout, Measure, Tier
@@ -221,14 +225,41 @@ def test_a_measure_by_name() -> None:
     assert Measure("sentiment", "sentiment") == file.measure("sentiment")
 
 
-def test_the_shipped_file() -> None:
-    """It is right, and has the four KPIs with which a newcomer begins."""
-    file = load_kpis(ROOT / "kpis.yaml")
-    assert list(file.kpis) == ["csat", "nps", "ces", "sentiment"]
-    assert Net(measure="nps", promoters=9, detractors=6) == file.kpis["nps"].formula
-    assert Sentiment(statistic="net") == file.kpis["sentiment"].formula
-    assert [m.name for m in file.layout.measures] == ["ces", "csat", "nps", "sentiment", "sla_met"]
-    assert [d.name for d in file.layout.dimensions] == ["product", "channel", "region"]
+SHIPPED = load_kpis(ROOT / "kpis.yaml")
+
+
+def test_the_shipped_file_has_every_kpi() -> None:
+    """Each that the business speaks of, so that nobody has to invent its formula."""
+    assert {
+        "csat": TopBox, "nps": Net, "ces": TopBox, "cqp": Mean, "service_quality": Mean,
+        "product_quality": Mean, "interaction_quality": Mean, "qoce": CompositeOf,
+        "sentiment": Sentiment, "sentiment_strength": Sentiment, "response_rate": Share,
+        "retention": Share, "clv": ProductOf, "revenue": Sum, "usage": Share,
+        "return_rate": Share, "defects": Share, "durability": Share, "sla": Share,
+        "channel_consistency": ConsistencyOf, "perception_gap": GapOf,
+    } == {name: type(kpi.formula) for name, kpi in SHIPPED.kpis.items()}  # fmt: skip
+    matured = {name for name, kpi in SHIPPED.kpis.items() if kpi.matures}
+    assert {"retention", "return_rate", "defects", "durability", "response_rate"} == matured
+    assert {"return_rate", "defects", "durability", "channel_consistency", "perception_gap"} == {
+        name for name, kpi in SHIPPED.kpis.items() if kpi.lower_is_better
+    }
+
+
+@pytest.mark.parametrize("kpi", SHIPPED.kpis.values(), ids=SHIPPED.kpis)
+def test_every_shipped_kpi_is_written_in_full(kpi: Kpi) -> None:
+    """Target, bands, benchmarks with date and source, a review, and all twelve attributes."""
+    assert kpi.bands is not None
+    assert kpi.review_by is not None
+    assert all(each.date and each.source for each in kpi.benchmarks.values())
+    assert kpi.benchmarks
+    assert all(getattr(kpi.about, attribute) for attribute in About.model_fields)
+
+
+def test_what_the_shipped_file_stores() -> None:
+    """Whoever changes it must raise its version."""
+    assert (2, "5232139fd82e") == (SHIPPED.layout.version, SHIPPED.layout.hash)
+    assert ["product", "channel", "region"] == [d.name for d in SHIPPED.layout.dimensions]
+    assert (("product", "channel"), ("region",)) == SHIPPED.layout.breakdowns
 
 
 def test_windows_that_can_not_wait_are_not_shown() -> None:

@@ -22,7 +22,7 @@ TOP_KEYS = (
 )
 KPI_KEYS = (
     "title, formula, direction, target, owner, floor, bands, benchmarks, review_by, min_answers, "
-    "design_effect, matures, breakdowns, alert, about"
+    "design_effect, matures, windows, breakdowns, alert, about"
 )
 SCORE_OR_SOURCE = (
     "write a number, or where it is from, as in {score: 78, date: 2026-06-30, source: …}"

@@ -20,13 +20,14 @@ measures:
   renewed: {kind: flag}
   value: {kind: amount, unit: EUR, max: 1000}
 dimensions: {product: {max: 2}, channel: {max: 2}}
-windows: [1h]
+windows: [1h, 2h]
 retention: {1m: 6h}
 kpis:
   gap:
     title: Perception gap
     formula: {gap: {delivered: sla, perceived: csat}}
     target: {at_most: 10, from: 30, start: 2020-01-01, by: 2020-12-31}
+    windows: [1h]
     breakdowns: [[product]]
     alert: {window: 1h, severity: page, segments: [[product]]}
     owner: us
@@ -50,7 +51,12 @@ kpis:
     target: {at_most: 5}
     breakdowns: [[product]]
     owner: us
-  sales: {title: Sales, formula: {sum: {measure: value}}, target: 9, owner: us}
+  sales:
+    title: Sales
+    formula: {sum: {measure: value}}
+    windows: [1h]
+    target: 9
+    owner: us
   stay: {title: Retention, formula: {share: {measure: renewed}}, target: 80, owner: us}
   life:
     title: Lifetime value
@@ -90,7 +96,7 @@ def of_a_file(window: Duration | None = KPIS.windows[0]) -> Rows:
     return by_place(found.rows(window, [("product",), ("channel",)]))
 
 
-def of_the_board() -> Rows:
+def of_the_board(window: str = "1h") -> Rows:
     board = Scoreboard(KPIS)
     layout = KPIS.layout
     fields = CellFields(layout)
@@ -103,7 +109,7 @@ def of_the_board() -> Rows:
     board.counts.put(0, Bucket(60, NOW), {field: b"%d" % n for field, n in cells.items()})
     board.counts.advance(NOW)
     board.counts.settle()
-    return by_place(board.rows(report(KPIS)))
+    return by_place([row for row in board.rows(report(KPIS)) if row.window == window])
 
 
 def timeless(row: Row) -> Row:
@@ -161,3 +167,9 @@ def test_the_window_without_a_name_is_as_long_as_the_file() -> None:
     """All answers of this one were given at one moment, so nothing is known of a year."""
     assert of_a_file(None)["life", "all"].score is None
     assert "insufficient" == of_a_file(None)["life", "all"].state
+
+
+def test_what_is_made_of_others_has_windows_of_its_own() -> None:
+    """The gap is declared for an hour only, and revenue, so that lifetime value has no more."""
+    two_hours = {kpi for kpi, _ in of_the_board("2h")}
+    assert {"csat", "sla", "even", "stay"} == two_hours
